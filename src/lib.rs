@@ -1,0 +1,25 @@
+//! papertape tests rules-based trading strategies on real prices before money is at risk.
+//!
+//! The modules below stand in the order of the data's journey, and **a module uses only
+//! modules above it in this list** (`tests/it/architecture.rs` enforces it). Prices are read
+//! into a [`market::Market`]; [`indicators`] turn its columns into series; [`rules`] turn series
+//! into yes, no or a number; a [`strategy::Strategy`] says what to hold; [`execution`] turns
+//! that into orders and fills; the [`portfolio`] keeps the books; the [`engine`] is the loop,
+//! the only place where time passes; [`metrics`] turn its record into numbers; [`study`] runs
+//! many; [`report`] shows them and computes nothing.
+
+pub mod error;
+pub mod units;
+pub mod instrument;
+pub mod market;
+pub mod indicators;
+pub mod rules;
+pub mod strategy;
+pub mod execution;
+pub mod portfolio;
+pub mod engine;
+pub mod metrics;
+pub mod study;
+pub mod report;
+
+pub use crate::error::Error;

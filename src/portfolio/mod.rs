@@ -1,0 +1,5 @@
+//! FILLS -> LOTS -> EQUITY: the books.
+
+mod entry;
+
+pub use entry::{Entry, EntryKind, IncomeRow, PositionSide, Stream, Trade, TradeStatus};

@@ -1,0 +1,388 @@
+//! YES OR NO -> WHAT TO HOLD: the strategy file as a value, its selectors and sizing.
+//!
+//! [`Strategy`] is what a TOML file says after defaults were filled in and everything was checked
+//! (`file.rs`). It holds expressions as text with their place in the file; they are typed and
+//! compiled against a market by [`crate::rules`].
+
+use crate::error::SourceText;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// An expression as written, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExprText {
+    /// The text of the expression.
+    pub text: String,
+    /// Bytes of the text in the strategy file, `None` when it came from `--set` or a default or
+    /// when escapes make text and file differ.
+    pub span: Option<Range<usize>>,
+    /// The key it is the value of, for example `rules.enter`.
+    pub key: String,
+}
+
+/// A number, or a dated file of numbers (forward-filled from its dates).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rate {
+    /// A fraction a year.
+    Constant(f64),
+    /// A file, resolved against the folder of the strategy file.
+    File(PathBuf),
+}
+
+/// A distance: a fraction of the entry price, or an expression in price units.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Distance {
+    /// Fraction of the fill price.
+    Fraction(f64),
+    /// Money a share, evaluated at the decision.
+    Expr(ExprText),
+}
+
+/// `[data] bar`: size of a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BarSize {
+    /// n minutes.
+    Minutes(u32),
+    /// n hours.
+    Hours(u32),
+    /// A session.
+    Day,
+    /// A week.
+    Week,
+    /// A month.
+    Month,
+}
+
+/// `[data] prices`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prices {
+    /// As traded; splits and dividends are events.
+    Raw,
+    /// Adjusted for splits and dividends; no dividend is paid.
+    Adjusted,
+}
+
+/// `[data] signals`: what expressions see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signals {
+    /// History scaled by splits.
+    Split,
+    /// History scaled by splits and dividends.
+    TotalReturn,
+}
+
+/// `[data] calendar`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalendarName {
+    /// New York Stock Exchange with its historical holidays and closures.
+    Nyse,
+    /// Monday to Friday.
+    Weekdays,
+    /// Every day.
+    AllDays,
+    /// No calendar: periods end when the next one begins.
+    None,
+}
+
+/// `[data]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Data {
+    /// File or folder, resolved; `None` until `--data` gives one.
+    pub source: Option<PathBuf>,
+    /// Symbols wanted; empty means all found.
+    pub symbols: Vec<String>,
+    /// First day of the simulation (midnight).
+    pub start: Option<chrono::NaiveDate>,
+    /// Last day of the simulation, inclusive.
+    pub end: Option<chrono::NaiveDate>,
+    /// Bar size; `None` is the file's own.
+    pub bar: Option<BarSize>,
+    /// Dividends and splits; `None` is `actions.csv` beside the data if there is one.
+    pub actions: Option<PathBuf>,
+    /// Raw or adjusted.
+    pub prices: Prices,
+    /// What expressions see.
+    pub signals: Signals,
+    /// Dividend yield of an index without dividends.
+    pub dividend_yield: Option<Rate>,
+    /// `missing = "error"`: a symbol without a bar on a session of the calendar is an error.
+    pub missing_is_error: bool,
+    /// Sessions without a bar after which a symbol is delisted.
+    pub delist_after: u32,
+    /// Share of the last close lost at a delisting.
+    pub delist_haircut: f64,
+    /// Calendar; `None` is inferred from the dates.
+    pub calendar: Option<CalendarName>,
+    /// Header overrides of `--columns close=Last`: (ours, theirs).
+    pub columns: Vec<(String, String)>,
+}
+
+/// A schedule's period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// At every bar.
+    Bar,
+    /// On the last bar of a day.
+    Day,
+    /// On the last bar of a week.
+    Week,
+    /// On the last bar of a month.
+    Month,
+    /// On the last bar of a quarter.
+    Quarter,
+    /// On the last bar of a year.
+    Year,
+}
+
+/// `[rules]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Condition that buys.
+    pub enter: Option<ExprText>,
+    /// Condition that sells what is held.
+    pub exit: Option<ExprText>,
+    /// Condition that sells short.
+    pub short: Option<ExprText>,
+    /// Condition that buys back.
+    pub cover: Option<ExprText>,
+    /// Number; larger goes first when cash or slots are short.
+    pub priority: Option<ExprText>,
+    /// Closes after an exit bar on which no entry is decided.
+    pub cooldown_bars: u32,
+    /// Bars after which a position is sold; `None` never.
+    pub hold_bars_max: Option<u32>,
+    /// When rules decide.
+    pub every: Every,
+}
+
+/// `[size] method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeMethod {
+    /// Equity over `max_positions`.
+    Equal,
+    /// `value` x equity.
+    Fraction,
+    /// `value` of money.
+    Cash,
+    /// `value` shares.
+    Shares,
+    /// `value` x equity is lost at the stop.
+    Risk,
+    /// Equity x value / realized_vol(close, 20).
+    TargetVol,
+    /// Kelly fraction of closed trades.
+    Kelly,
+}
+
+/// `[size]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Size {
+    /// How.
+    pub method: SizeMethod,
+    /// How much, in the method's unit.
+    pub value: f64,
+    /// Slots; `None` is the number of symbols.
+    pub max_positions: Option<u32>,
+    /// Largest share of equity in one position.
+    pub max_weight: Option<f64>,
+    /// Shares are rounded down to multiples of this; 0 is fractional.
+    pub lot: f64,
+    /// Smallest order in money.
+    pub min_order: f64,
+    /// A further entry adds to a position.
+    pub pyramid: bool,
+}
+
+/// `[stops] ambiguity`: who wins when one bar reaches both stop and target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// The stop.
+    Worst,
+    /// The extreme nearer to the open.
+    Path,
+    /// The target.
+    Best,
+}
+
+/// `[stops]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stops {
+    /// Fixed stop.
+    pub stop: Option<Distance>,
+    /// Target.
+    pub target: Option<Distance>,
+    /// Trailing stop.
+    pub trail: Option<Distance>,
+    /// Part of the position sold at the target.
+    pub target_share: f64,
+    /// Gain (fraction) after which the stop moves to the entry price.
+    pub breakeven: Option<f64>,
+    /// Stops are live on the bar of an entry at its open.
+    pub entry_bar: bool,
+    /// Who wins in an ambiguous bar.
+    pub ambiguity: Ambiguity,
+}
+
+/// `[fill] at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FillAt {
+    /// The open of the next bar.
+    NextOpen,
+    /// The close that decided.
+    Close,
+    /// The close of the next bar.
+    NextClose,
+}
+
+/// `[fill] order`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// At the market.
+    Market,
+    /// At `price` or better.
+    Limit,
+    /// At the market once `price` was reached.
+    Stop,
+}
+
+/// `[fill]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fill {
+    /// When market orders fill.
+    pub at: FillAt,
+    /// Kind of entry orders.
+    pub order: OrderKind,
+    /// Limit or stop price of entries.
+    pub price: Option<ExprText>,
+    /// A limit needs the price to trade through it (`true`) or only to touch it.
+    pub limit_through: bool,
+    /// Share of a bar's volume that one order may take.
+    pub volume_cap: Option<f64>,
+    /// Limit and stop orders stay until cancelled (`gtc`) or end with the day.
+    pub good_till_cancelled: bool,
+    /// Sell what is held at the last close.
+    pub close_at_end: bool,
+}
+
+/// `[costs]`, resolved: presets are expanded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Costs {
+    /// Name of the preset that the numbers started from, if any.
+    pub preset: Option<String>,
+    /// Nobody chose the costs: the table had no key.
+    pub defaulted: bool,
+    /// Fraction of traded value.
+    pub commission: f64,
+    /// Money a share.
+    pub per_share: f64,
+    /// Money an order.
+    pub per_order: f64,
+    /// Money an option contract.
+    pub per_contract: f64,
+    /// Smallest commission of an order.
+    pub min: f64,
+    /// Largest commission of an order as a fraction of its value; `None` without a cap.
+    pub max: Option<f64>,
+    /// Slippage in basis points of price, each side.
+    pub slippage_bps: f64,
+    /// Quoted spread in basis points; half of it is paid on each side.
+    pub spread_bps: f64,
+    /// Fraction a year paid on shares sold short.
+    pub borrow_rate: Option<f64>,
+}
+
+/// `[account] kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// No short, no negative cash.
+    Cash,
+    /// Margin with interest, maintenance and forced liquidation.
+    Margin,
+}
+
+/// `[account]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// Starting cash.
+    pub cash: f64,
+    /// Cash or margin.
+    pub kind: AccountKind,
+    /// Equity needed to open, as a fraction of position value.
+    pub initial_margin: f64,
+    /// Equity needed to keep, as a fraction of position value.
+    pub maintenance_margin: f64,
+    /// Fraction a year paid on borrowed cash.
+    pub margin_rate: Option<f64>,
+    /// Sessions until sale proceeds can be spent.
+    pub settlement_days: u32,
+    /// Every symbol has its own `cash`.
+    pub each: bool,
+    /// Dividends buy more of the payer at that day's close.
+    pub reinvest_dividends: bool,
+    /// Currency code for labels.
+    pub currency: String,
+}
+
+/// `[cash]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CashTable {
+    /// What the broker pays on idle cash.
+    pub yield_: Rate,
+    /// What savings would have paid; `None` is `yield_`.
+    pub hurdle: Option<Rate>,
+}
+
+/// `[benchmark]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Benchmark {
+    /// Single symbols, each held alone.
+    pub symbols: Vec<String>,
+    /// A monthly rebalanced blend of (symbol, weight).
+    pub blend: Vec<(String, f64)>,
+    /// Savings at the hurdle.
+    pub cash: bool,
+    /// The universe held equally.
+    pub universe: bool,
+    /// Risk-free rate of the metrics that name one; `None` is `[cash] yield`.
+    pub rate: Option<Rate>,
+}
+
+/// A whole strategy, defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Strategy {
+    /// `name`, else the file's stem.
+    pub name: String,
+    /// `about`.
+    pub about: String,
+    /// The file's stem: names the report folder.
+    pub stem: String,
+    /// The file's folder, which relative paths start from.
+    pub folder: PathBuf,
+    /// File name and text, for carets.
+    pub source: SourceText,
+    /// `[data]`.
+    pub data: Data,
+    /// `[params]` in file order.
+    pub params: Vec<(String, f64)>,
+    /// `[series]` in file order.
+    pub series: Vec<(String, ExprText)>,
+    /// `[rules]`.
+    pub rules: Rules,
+    /// `[size]`.
+    pub size: Size,
+    /// `[stops]`.
+    pub stops: Stops,
+    /// `[fill]`.
+    pub fill: Fill,
+    /// `[costs]`.
+    pub costs: Costs,
+    /// `[account]`.
+    pub account: Account,
+    /// `[cash]`.
+    pub cash: CashTable,
+    /// `[benchmark]`.
+    pub benchmark: Benchmark,
+    /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
+    /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
+    pub assumptions: Vec<(String, String, bool)>,
+}
