@@ -386,3 +386,19 @@ pub struct Strategy {
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,
 }
+
+/// What the command line says over a strategy file: a flag wins over the file, the file over the
+/// default.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overrides {
+    /// `--set table.key=value`, in order; the value is TOML, or a bare word that is a string.
+    pub set: Vec<(String, String)>,
+    /// `--data`, relative to the current folder.
+    pub data: Option<PathBuf>,
+    /// `--start`.
+    pub start: Option<chrono::NaiveDate>,
+    /// `--end`, inclusive.
+    pub end: Option<chrono::NaiveDate>,
+    /// `--columns close=Last` as (ours, theirs).
+    pub columns: Vec<(String, String)>,
+}
