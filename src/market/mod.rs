@@ -1,9 +1,13 @@
 //! What was observed: bars of each symbol on one clock, corporate actions, calendars.
 
 mod bars;
+mod clock;
+pub mod load;
 
-pub use bars::{Bars, Column};
+pub use bars::{Bars, Column, show_time};
+pub use load::{RawTape, ReadOptions};
 
+use crate::error::Result;
 use crate::instrument::Symbol;
 use crate::units::Micros;
 use std::sync::Arc;
@@ -23,10 +27,55 @@ pub struct Tape {
 }
 
 /// Everything that was observed: tapes in symbol order on one clock.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Market {
     /// Sorted, unique moments: the union of all tapes' clocks.
     pub clock: Arc<Vec<Micros>>,
     /// The tapes, sorted by symbol.
     pub tapes: Vec<Tape>,
+    /// The files that were read, as paths to show, each with its SHA-256 in hexadecimal when
+    /// [`ReadOptions::hash`] asked for it (else empty).
+    pub files: Vec<(String, String)>,
+    /// What the reader did that the user may want to know: rows turned round, files skipped.
+    pub notes: Vec<String>,
+}
+
+impl Market {
+    /// A market of these tapes: sorted by symbol, on the union of their clocks.
+    ///
+    /// # Errors
+    /// If there is no tape, a symbol appears twice, a tape breaks an invariant of [`Bars`], or
+    /// there are more moments than a `u32` counts.
+    ///
+    /// ```
+    /// use papertape::market::{Bars, Market};
+    /// let a = Bars::of_closes(vec![0, 10, 20], vec![1.0, 2.0, 3.0])?;
+    /// let b = Bars::of_closes(vec![10, 30], vec![4.0, 5.0])?;
+    /// let market = Market::from_tapes(vec![("B".into(), b), ("A".into(), a)])?;
+    /// assert_eq!(*market.clock, vec![0, 10, 20, 30]);
+    /// assert_eq!(market.index_of("B"), Some(1));
+    /// assert_eq!(market.tapes[1].on_clock.as_deref(), Some(&vec![1, 3]));
+    /// # Ok::<(), papertape::Error>(())
+    /// ```
+    pub fn from_tapes(tapes: Vec<(Symbol, Bars)>) -> Result<Market> {
+        let tapes = tapes
+            .into_iter()
+            .map(|(symbol, bars)| {
+                Ok(Tape {
+                    symbol,
+                    bars: bars.checked()?,
+                    on_clock: None,
+                    file: String::new(),
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        clock::align(tapes)
+    }
+
+    /// Index in [`Market::tapes`] of a symbol, written exactly as the data has it.
+    pub fn index_of(&self, symbol: &str) -> Option<usize> {
+        self.tapes
+            .binary_search_by(|tape| tape.symbol.as_str().cmp(symbol))
+            .ok()
+    }
 }
