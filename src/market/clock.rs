@@ -1,7 +1,7 @@
 //! Puts tapes on one clock: the union of their moments, and where each bar stands on it.
 
 use crate::error::{Error, Problem, Result};
-use crate::market::{Market, Tape};
+use crate::market::{Calendar, Interval, Market, Tape};
 use crate::units::Micros;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub(crate) fn align(mut tapes: Vec<Tape>) -> Result<Market> {
         tape.on_clock = Some(indices);
     }
     Ok(Market {
+        calendar: Calendar::infer(&clock),
+        interval: Interval::infer(&clock),
         clock,
         tapes,
         ..Market::default()

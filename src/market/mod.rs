@@ -1,10 +1,16 @@
 //! What was observed: bars of each symbol on one clock, corporate actions, calendars.
 
 mod bars;
+mod bars;
+mod calendar;
 mod clock;
 pub mod load;
 
 pub use bars::{Bars, Column, show_time};
+pub use calendar::{
+    Calendar, Interval, Period, PeriodsAYear, date_of, midnight, period_ends, period_ends_of,
+    period_starts, periods_a_year, time_of_day,
+};
 pub use load::{RawTape, ReadOptions};
 
 use crate::error::Result;
@@ -33,6 +39,10 @@ pub struct Market {
     pub clock: Arc<Vec<Micros>>,
     /// The tapes, sorted by symbol.
     pub tapes: Vec<Tape>,
+    /// Which days are sessions; told from the clock unless a strategy names one.
+    pub calendar: Calendar,
+    /// The size of a bar; told from the clock.
+    pub interval: Interval,
     /// The files that were read, as paths to show, each with its SHA-256 in hexadecimal when
     /// [`ReadOptions::hash`] asked for it (else empty).
     pub files: Vec<(String, String)>,
