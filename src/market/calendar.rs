@@ -32,6 +32,7 @@ pub enum Calendar {
     /// Every day.
     AllDays,
     /// Nothing is known: periods end when the next one begins.
+    #[default]
     None,
 }
 

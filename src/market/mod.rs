@@ -1,7 +1,6 @@
 //! What was observed: bars of each symbol on one clock, corporate actions, calendars.
 
 mod bars;
-mod bars;
 mod calendar;
 mod clock;
 pub mod load;
