@@ -123,7 +123,11 @@ pub(crate) fn episodes_of_wealth(wealth: &[f64]) -> Vec<Episode> {
 /// The deepest drawdown, the first of equals.
 fn deepest(episodes: &[Episode]) -> Option<&Episode> {
     episodes.iter().reduce(|worst, next| {
-        if next.depth < worst.depth { next } else { worst }
+        if next.depth < worst.depth {
+            next
+        } else {
+            worst
+        }
     })
 }
 

@@ -55,8 +55,8 @@ pub fn xirr(dated: &[(i64, f64)]) -> Value<f64> {
         return Err(Absent::new("the flows lie on one day"));
     }
     let value = |g: f64| -> f64 { flows.iter().map(|(t, v)| v * libm::exp(-g * t)).sum() };
-    let (low, high) = bracket(&value, longest)
-        .ok_or_else(|| Absent::new("the flows balance at no rate"))?;
+    let (low, high) =
+        bracket(&value, longest).ok_or_else(|| Absent::new("the flows balance at no rate"))?;
     let g = bisect(&value, low, high);
     Ok(libm::expm1(g))
 }

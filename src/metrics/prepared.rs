@@ -221,7 +221,9 @@ impl<'a> Prepared<'a> {
             let returns = self.by_session(column)?.into_owned();
             if let Some(i) = returns.iter().position(|r| !r.is_finite()) {
                 let date = periods::date_of_day(self.days()?[i]);
-                return Err(Absent::new(format!("the benchmark has no return on {date}")));
+                return Err(Absent::new(format!(
+                    "the benchmark has no return on {date}"
+                )));
             }
             Ok(returns)
         });

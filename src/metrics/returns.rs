@@ -294,9 +294,7 @@ pub fn rolling_sharpe(
     let scale = periods_a_year.sqrt();
     (1..=excess.len())
         .map(|end| match end.checked_sub(window) {
-            Some(start) => {
-                sharpe_per_period(&excess[start..end]).map_or(f64::NAN, |s| s * scale)
-            }
+            Some(start) => sharpe_per_period(&excess[start..end]).map_or(f64::NAN, |s| s * scale),
             None => f64::NAN,
         })
         .collect()
