@@ -3,7 +3,23 @@
 //! A row names an indicator, its arguments, formula, warm-up and source; the parser of rules,
 //! `list indicators`, the documents and the causality test read the table. Functions are free
 //! functions over slices; a value that does not exist (warm-up, missing input) is NaN here and
-//! becomes "absent" in [`crate::rules`]. This folder is the only place that names `ta`.
+//! becomes "absent" in the rules. This folder is the only place that names `ta`, the crate of
+//! streaming indicators: its numbers are used where they are TA-Lib's and cost O(1) a bar (the
+//! exponential average given TA-Lib's seed, the true range, the rate of change, on-balance volume);
+//! the rest is ours, O(1) a bar, or O(log n) where a window must be kept in order.
+//!
+//! Conditions, calendar functions, events and whatever needs other symbols are left to the rules.
+
+mod averages;
+mod bands;
+mod gaps;
+mod ordered;
+mod oscillators;
+mod sliding;
+mod trend;
+mod volatility;
+mod volume;
+mod windows;
 
 /// What kind of number an argument is, and its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,4 +97,92 @@ pub struct Indicator {
     pub check: fn(&[f64]) -> Option<&'static str>,
     /// The column: same length as the inputs, NaN where there is no value.
     pub compute: fn(&Inputs<'_>, &[f64]) -> Vec<f64>,
+}
+
+impl Indicator {
+    /// The column of this indicator: as long as `inputs.close`, NaN where there is no value.
+    ///
+    /// `args` holds one number for each of [`Indicator::args`], within its range and past
+    /// [`Indicator::check`]; whoever reads them from a user has checked that. A missing volume
+    /// column gives a column without values.
+    ///
+    /// # Panics
+    /// If there are fewer numbers in `args` than [`Indicator::args`] names.
+    pub fn run(&self, inputs: &Inputs<'_>, args: &[f64]) -> Vec<f64> {
+        (self.compute)(inputs, args)
+    }
+}
+
+/// The families in reading order: title and rows.
+pub fn families() -> [(&'static str, &'static [Indicator]); 7] {
+    [
+        ("averages", averages::ROWS),
+        ("oscillators", oscillators::ROWS),
+        ("trend", trend::ROWS),
+        ("bands", bands::ROWS),
+        ("volatility", volatility::ROWS),
+        ("volume", volume::ROWS),
+        ("windows", windows::ROWS),
+    ]
+}
+
+/// Every row, family by family.
+pub fn all() -> impl Iterator<Item = &'static Indicator> {
+    families().into_iter().flat_map(|(_, rows)| rows.iter())
+}
+
+/// The row of that name.
+pub fn find(name: &str) -> Option<&'static Indicator> {
+    all().find(|row| row.name == name)
+}
+
+/// What rows have in common: a series argument, one whole number `n`, a result in its unit.
+const SERIES_ROW: Indicator = Indicator {
+    name: "",
+    takes_series: true,
+    needs_volume: false,
+    args: &[bars("n", 1)],
+    scale: Scale::OfInput,
+    title: "",
+    formula: "",
+    source: "",
+    warmup: |a| whole(a, 0) - 1,
+    check: |_| None,
+    compute: |inputs, _| vec![f64::NAN; inputs.close.len()],
+};
+
+/// The same for what reads bars, a price a share.
+const BARS_ROW: Indicator = Indicator {
+    takes_series: false,
+    scale: Scale::Price,
+    ..SERIES_ROW
+};
+
+/// The longest window, TA-Lib's.
+const BARS_MAX: u32 = 100_000;
+
+/// An argument that counts bars, at least `min`.
+const fn bars(name: &'static str, min: u32) -> Arg {
+    Arg {
+        name,
+        kind: ArgKind::Whole { min, max: BARS_MAX },
+    }
+}
+
+/// An argument that is any number of a range.
+const fn real(name: &'static str, min: f64, max: f64) -> Arg {
+    Arg {
+        name,
+        kind: ArgKind::Real { min, max },
+    }
+}
+
+/// Argument `k` as a count of bars; never 0, so that warm-ups cannot underflow.
+fn whole(args: &[f64], k: usize) -> usize {
+    (args[k] as usize).max(1)
+}
+
+/// For rows of a fast and a slow average.
+fn fast_below_slow(args: &[f64]) -> Option<&'static str> {
+    (args[0] >= args[1]).then_some("fast must be smaller than slow")
 }

@@ -1,0 +1,181 @@
+//! Totals over the last n values in O(1) a bar, without ever subtracting what leaves the window.
+//!
+//! A running sum that adds the newest and subtracts the oldest value keeps the rounding error of
+//! every value it ever saw: one tick of 1e16 spoils it for good. Here the values are cut into blocks
+//! of n; the window that ends in a block is a tail of the block before and a head of this one, so
+//! its total is the join of a suffix total and a prefix total (van Herk 1992, Gil and Werman 1993,
+//! there for maxima). It holds for whatever can be joined: sums, moments, extremes.
+//!
+//! The first value of the current block lies in each of the block's windows. It is the pivot:
+//! deviations from it are small, exact for prices within a factor of two, and all zero when the
+//! window is flat, so that a flat window has mean exactly its price and deviation exactly 0. Sums of
+//! squares around a member of the window lose at most a factor n + 1 of the precision of the
+//! two-pass formula, since (pivot - mean)^2 <= n * variance.
+
+/// Calls `emit(i, pivot, total)` for each `i` in `n - 1..len`, in order, with the total of the
+/// elements `i + 1 - n..=i`; `pivot` is the index of one of them.
+///
+/// `lift(i, pivot)` is element `i` by itself, `join(older, newer)` the total of two neighbours.
+pub(super) fn slide<T: Copy>(
+    len: usize,
+    n: usize,
+    lift: impl Fn(usize, usize) -> T,
+    join: impl Fn(T, T) -> T,
+    mut emit: impl FnMut(usize, usize, T),
+) {
+    if len < n {
+        return;
+    }
+    let mut head = lift(0, 0);
+    for i in 1..n {
+        head = join(head, lift(i, 0));
+    }
+    emit(n - 1, 0, head);
+    if len == n {
+        return;
+    }
+    // Totals of the tails of the block before, around the pivot of this block.
+    let mut tails = vec![head; n];
+    fill_tails(&mut tails, 0, &lift, &join);
+    let mut next_tails = tails.clone();
+    let mut start = n;
+    // Whole blocks that are followed by another: heads of this block and tails for the next are
+    // two independent chains, so they share a loop.
+    while start + n < len {
+        let next = start + n;
+        let mut head = lift(start, start);
+        let mut tail = lift(next - 1, next);
+        next_tails[n - 1] = tail;
+        for j in 1..n {
+            emit(start + j - 1, start, join(tails[j], head));
+            head = join(head, lift(start + j, start));
+            tail = join(lift(next - 1 - j, next), tail);
+            next_tails[n - 1 - j] = tail;
+        }
+        emit(next - 1, start, head);
+        std::mem::swap(&mut tails, &mut next_tails);
+        start = next;
+    }
+    let mut head = lift(start, start);
+    for (i, tail) in (start..len - 1).zip(&tails[1..]) {
+        emit(i, start, join(*tail, head));
+        head = join(head, lift(i + 1, start));
+    }
+    let last = match tails.get(len - start) {
+        Some(tail) => join(*tail, head),
+        None => head,
+    };
+    emit(len - 1, start, last);
+}
+
+/// Fills the totals of the tails of the block that begins at `start`, around the block after it.
+fn fill_tails<T: Copy>(
+    tails: &mut [T],
+    start: usize,
+    lift: &impl Fn(usize, usize) -> T,
+    join: &impl Fn(T, T) -> T,
+) {
+    let next = start + tails.len();
+    let mut tail = lift(next - 1, next);
+    for (j, slot) in tails.iter_mut().enumerate().rev() {
+        if start + j + 1 < next {
+            tail = join(lift(start + j, next), tail);
+        }
+        *slot = tail;
+    }
+}
+
+/// Sums of deviations from a member of the window, and of their squares.
+#[derive(Clone, Copy)]
+pub(super) struct Moments {
+    pivot: f64,
+    sum: f64,
+    squares: f64,
+    n: f64,
+}
+
+impl Moments {
+    /// Mean of the window.
+    pub(super) fn mean(&self) -> f64 {
+        self.pivot + self.sum / self.n
+    }
+
+    /// `value` less the mean.
+    pub(super) fn above_mean(&self, value: f64) -> f64 {
+        (value - self.pivot) - self.sum / self.n
+    }
+
+    /// Standard deviation with divisor n - `ddof`.
+    pub(super) fn deviation(&self, ddof: f64) -> f64 {
+        let squares = self.squares - self.sum * self.sum / self.n;
+        let squares = if squares < 0.0 { 0.0 } else { squares };
+        (squares / (self.n - ddof)).sqrt()
+    }
+}
+
+/// Calls `emit(i, moments)` for the windows of `n` values that end at `i` in `n - 1..x.len()`.
+pub(super) fn moments(x: &[f64], n: usize, mut emit: impl FnMut(usize, Moments)) {
+    let count = n as f64;
+    slide(
+        x.len(),
+        n,
+        |i, p| {
+            let d = x[i] - x[p];
+            (d, d * d)
+        },
+        |a, b| (a.0 + b.0, a.1 + b.1),
+        |i, p, (sum, squares)| {
+            let pivot = x[p];
+            let n = count;
+            emit(
+                i,
+                Moments {
+                    pivot,
+                    sum,
+                    squares,
+                    n,
+                },
+            );
+        },
+    );
+}
+
+/// Calls `emit(i, mean)` for the windows of `n` values that end at `i` in `n - 1..x.len()`.
+pub(super) fn means(x: &[f64], n: usize, mut emit: impl FnMut(usize, f64)) {
+    let count = n as f64;
+    slide(
+        x.len(),
+        n,
+        |i, p| x[i] - x[p],
+        |a, b| a + b,
+        |i, p, sum| emit(i, x[p] + sum / count),
+    );
+}
+
+/// Calls `emit(i, highest of highs, lowest of lows)` for the windows of `n` bars.
+pub(super) fn ranges(high: &[f64], low: &[f64], n: usize, mut emit: impl FnMut(usize, f64, f64)) {
+    slide(
+        high.len().min(low.len()),
+        n,
+        |i, _| (high[i], low[i]),
+        |a, b| (larger(a.0, b.0), smaller(a.1, b.1)),
+        |i, _, (highest, lowest)| emit(i, highest, lowest),
+    );
+}
+
+/// The larger of two finite numbers: one instruction, unlike `f64::max`, which minds NaN.
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two finite numbers.
+pub(super) fn smaller(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+/// Mean of a non-empty slice, exactly its value when all are equal.
+pub(super) fn mean(x: &[f64]) -> f64 {
+    let pivot = x[0];
+    let sum: f64 = x.iter().map(|v| v - pivot).sum();
+    pivot + sum / x.len() as f64
+}
