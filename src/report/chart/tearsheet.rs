@@ -1,0 +1,204 @@
+//! `tearsheet.png`: headline figures, equity, drawdown, rolling Sharpe, months, where the money
+//! came from, and the small print.
+
+use crate::error::{Error, Result};
+use crate::report::chart::axis::{Clock, ValueAxis, asks_for_log, month_text};
+use crate::report::chart::backend::{Align, Type};
+use crate::report::chart::heat;
+use crate::report::chart::income::waterfall;
+use crate::report::chart::line::{extent, last_value};
+use crate::report::chart::number::{Words, amount, grouped, percent};
+use crate::report::chart::page::{BLUE, END_ROOM, Page, RED, TEXT_SOFT, role_colors};
+use crate::report::chart::panel::{EndLabel, Panel};
+use crate::report::chart::{Picture, Role, Series, TearSheet};
+use plotters::prelude::RGBColor;
+use std::borrow::Cow;
+
+/// Draws the picture.
+pub(super) fn draw(sheet: &TearSheet) -> Result<Picture> {
+    check(sheet)?;
+    let mut page = Page::new(&sheet.title, &sheet.subtitle)?;
+    let clock = Clock::new(Cow::Borrowed(&sheet.time[..]));
+    page.figures(&sheet.figures);
+    equity(&mut page, sheet, &clock)?;
+    drawdown(&mut page, sheet, &clock)?;
+    rolling_sharpe(&mut page, sheet, &clock)?;
+    if !sheet.months.is_empty() || !sheet.years.is_empty() {
+        page.section("Monthly returns", "%");
+        page.y = heat::draw(&page.canvas, sheet, page.y - 4.0);
+    }
+    if !sheet.income.is_empty() {
+        let hint = format!("{} over the whole run", sheet.unit);
+        page.section("Where the money came from", hint.trim());
+        waterfall(&mut page, &sheet.income, sheet.income_total);
+    }
+    let mut print = vec![("Assumptions", sheet.assumptions.as_str())];
+    for (i, caveat) in sheet.caveats.iter().enumerate() {
+        print.push((if i == 0 { "Caveats" } else { "" }, caveat));
+    }
+    page.small_print(&print);
+    page.finish()
+}
+
+/// Columns of one length, or an error that names the odd one.
+fn check(sheet: &TearSheet) -> Result<()> {
+    let bars = sheet.time.len();
+    let named = sheet.equity.iter().chain(&sheet.drawdown);
+    let named = named.map(|s| (s.name.as_str(), s.value.len()));
+    let sharpe = ("rolling Sharpe", sheet.rolling_sharpe.len());
+    let optional = (sharpe.1 > 0).then_some(sharpe);
+    for (name, length) in named.chain(optional) {
+        if length != bars {
+            return Err(Error::msg(format!(
+                "the tear sheet has {bars} bars but `{name}` has {length} values"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Line and word colours of each series, benchmarks told apart.
+fn colors(series: &[Series]) -> Vec<(RGBColor, RGBColor)> {
+    let mut benchmarks = 0;
+    series
+        .iter()
+        .map(|s| {
+            let colors = role_colors(s.role, benchmarks);
+            benchmarks += usize::from(s.role == Role::Benchmark);
+            colors
+        })
+        .collect()
+}
+
+fn equity(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
+    let Some(range) = extent(sheet.equity.iter().map(|s| &s.value[..])) else {
+        page.section("Equity", "no bars");
+        return Ok(());
+    };
+    let height = 256.0;
+    let log = asks_for_log(range);
+    let scale = if log { "log scale" } else { "" };
+    let hint = match (sheet.unit.as_str(), scale) {
+        ("", scale) => scale.to_string(),
+        (unit, "") => unit.to_string(),
+        (unit, scale) => format!("{unit}, {scale}"),
+    };
+    page.section("Equity", &hint);
+    let frame = page.plot(height);
+    let axis = ValueAxis::new(range, log, height, Words::Plain);
+    let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
+    panel.grid()?;
+    panel.time_labels(clock);
+    let colors = colors(&sheet.equity);
+    let mut ends = Vec::new();
+    // The strategy is first in the list and last on the sheet, over the others.
+    for (series, &(line, words)) in sheet.equity.iter().zip(&colors).rev() {
+        let strategy = series.role == Role::Strategy;
+        let width = if strategy { 1.6 } else { 1.1 };
+        panel.line(&panel.trace(&series.value, clock), line, width)?;
+        if let Some((i, value)) = last_value(&series.value) {
+            panel.dot(clock.place(i), value, 2.6, line)?;
+            ends.push(EndLabel {
+                y: panel.at(clock.place(i), value).1,
+                name: series.name.clone(),
+                value: amount(value),
+                color: words,
+            });
+        }
+    }
+    panel.end_labels(ends, END_ROOM);
+    if let Some(note) = &sheet.equity_note {
+        page.y += 3.0;
+        page.note(note);
+    }
+    Ok(())
+}
+
+fn drawdown(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
+    let Some((low, _)) = extent(sheet.drawdown.iter().map(|s| &s.value[..])) else {
+        return Ok(());
+    };
+    let other = sheet.drawdown.get(1);
+    let hint = match other {
+        Some(series) => format!("from the running peak; grey: {}", series.name),
+        None => "from the running peak".to_string(),
+    };
+    page.section("Drawdown", &hint);
+    let height = 112.0;
+    let frame = page.plot(height);
+    let low = if low < 0.0 { low * 1.06 } else { -0.01 };
+    let axis = ValueAxis::exact((low, 0.0), height, Words::Percent);
+    let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
+    panel.grid()?;
+    panel.time_labels(clock);
+    if let Some(series) = other {
+        panel.line(&panel.trace(&series.value, clock), TEXT_SOFT, 0.9)?;
+    }
+    if let Some(series) = sheet.drawdown.first() {
+        let lines = panel.trace(&series.value, clock);
+        panel.fill(&lines, 0.0, RED, 0.16)?;
+        panel.line(&lines, RED, 1.1)?;
+        deepest(page, &panel, series, clock)?;
+    }
+    Ok(())
+}
+
+/// Names the lowest point, on the side where there is room.
+fn deepest(page: &Page, panel: &Panel, series: &Series, clock: &Clock) -> Result<()> {
+    let lowest = series.value.iter().enumerate().filter(|v| *v.1 < 0.0);
+    let Some((i, &value)) = lowest.min_by(|a, b| a.1.total_cmp(b.1)) else {
+        return Ok(());
+    };
+    let place = clock.place(i);
+    panel.dot(place, value, 3.0, RED)?;
+    let (x, y) = panel.at(place, value);
+    let style = Type {
+        size: 10.5,
+        bold: true,
+        color: RED,
+    };
+    let text = format!("{}  {}", percent(value, 1), month_text(clock.moment(i)));
+    let right_of = x + 12.0 + page.canvas.width(&text, style) < panel.frame.right();
+    let (x, align) = if right_of {
+        (x + 8.0, Align::Left)
+    } else {
+        (x - 8.0, Align::Right)
+    };
+    page.canvas
+        .text_over_lines(&text, (x, y + 3.7), align, style);
+    Ok(())
+}
+
+fn rolling_sharpe(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
+    let window = sheet.rolling_window.trim();
+    let Some((low, high)) = extent([&sheet.rolling_sharpe[..]]) else {
+        if !window.is_empty() {
+            page.section("Rolling Sharpe", &format!("no {window} window in this run"));
+        }
+        return Ok(());
+    };
+    page.section(
+        "Rolling Sharpe",
+        &format!("{window} window").replace("  ", " "),
+    );
+    let height = 92.0;
+    let frame = page.plot(height);
+    let axis = ValueAxis::new((low.min(0.0), high.max(0.0)), false, height, Words::Plain);
+    let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
+    panel.grid()?;
+    panel.level(0.0, TEXT_SOFT, false);
+    panel.time_labels(clock);
+    panel.line(&panel.trace(&sheet.rolling_sharpe, clock), BLUE, 1.1)?;
+    if let Some((i, value)) = last_value(&sheet.rolling_sharpe) {
+        panel.dot(clock.place(i), value, 2.6, BLUE)?;
+        let y = panel.at(clock.place(i), value).1;
+        let label = EndLabel {
+            y,
+            name: "At the end".to_string(),
+            value: grouped(value, 2),
+            color: BLUE,
+        };
+        panel.end_labels(vec![label], END_ROOM);
+    }
+    Ok(())
+}
