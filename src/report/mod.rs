@@ -2,6 +2,7 @@
 //! nothing.
 
 pub mod cell;
+pub mod chart;
 pub mod csv;
 pub mod folder;
 pub mod manifest;

@@ -3,3 +3,4 @@
 mod calendar;
 mod architecture;
 mod indicators;
+mod chart;
