@@ -11,7 +11,7 @@ use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 mod nyse;
 
 /// Microseconds in a minute.
-const MINUTE_MICROS: Micros = 60_000_000;
+pub(crate) const MINUTE_MICROS: Micros = 60_000_000;
 
 /// Days from 0001-01-01 (day 1) to 1970-01-01.
 const EPOCH_DAY_FROM_CE: i32 = 719_163;

@@ -42,6 +42,8 @@ pub struct RawTape {
     pub close: Vec<f64>,
     /// Shares traded, NaN when missing.
     pub volume: Vec<f64>,
+    /// Further numeric columns by lower-case name, NaN when missing.
+    pub extra: Vec<(String, Vec<f64>)>,
     /// The file has closes only: open, high and low repeat the close.
     pub closes_only: bool,
     /// The file has a volume column.

@@ -1,16 +1,20 @@
 //! What was observed: bars of each symbol on one clock, corporate actions, calendars.
 
+mod actions;
 mod bars;
 mod calendar;
 mod clock;
 pub mod load;
+mod resample;
 
+pub use actions::{Action, ActionKind, DECLARED_SESSIONS, adjusted, read_actions, seen_splits};
 pub use bars::{Bars, Column, show_time};
 pub use calendar::{
     Calendar, Interval, Period, PeriodsAYear, date_of, midnight, period_ends, period_ends_of,
     period_starts, periods_a_year, time_of_day,
 };
 pub use load::{RawTape, ReadOptions};
+pub use resample::{Resampled, resample};
 
 use crate::error::Result;
 use crate::instrument::Symbol;
@@ -38,6 +42,8 @@ pub struct Market {
     pub clock: Arc<Vec<Micros>>,
     /// The tapes, sorted by symbol.
     pub tapes: Vec<Tape>,
+    /// Corporate actions by time, symbol and kind; also of symbols that are not there.
+    pub actions: Vec<Action>,
     /// Which days are sessions; told from the clock unless a strategy names one.
     pub calendar: Calendar,
     /// The size of a bar; told from the clock.
