@@ -12,6 +12,7 @@ mod context;
 mod errors;
 mod flags;
 mod man;
+mod schema;
 
 pub(crate) use context::{Context, Exit, Format};
 
@@ -61,6 +62,8 @@ struct Shared {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Print every table and key of a strategy file with its default
+    Schema(schema::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -69,6 +72,7 @@ enum Verb {
 
 fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
     match verb {
+        Verb::Schema(args) => schema::run(args, io),
         Verb::Completions(args) => completions::run(args, io),
         Verb::Man(args) => man::run(args, io),
     }

@@ -1,8 +1,13 @@
 //! YES OR NO -> WHAT TO HOLD: the strategy file as a value, its selectors and sizing.
 //!
 //! [`Strategy`] is what a TOML file says after defaults were filled in and everything was checked
-//! (`file.rs`). It holds expressions as text with their place in the file; they are typed and
+//! (`file.rs` reads and checks values, `resolve.rs` checks them against each other, `vocabulary.rs`
+//! says what there is). It holds expressions as text with their place in the file; they are typed and
 //! compiled against a market by [`crate::rules`].
+
+mod file;
+mod resolve;
+pub mod vocabulary;
 
 use crate::error::SourceText;
 use std::ops::Range;
@@ -347,6 +352,26 @@ pub struct Benchmark {
     pub rate: Option<Rate>,
 }
 
+/// `[report] scale`: the equity axis of the tear sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartScale {
+    /// Logarithmic where the range asks for it.
+    Auto,
+    /// Linear.
+    Linear,
+    /// Logarithmic.
+    Log,
+}
+
+/// `[report]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Draw the charts.
+    pub charts: bool,
+    /// Equity axis.
+    pub scale: ChartScale,
+}
+
 /// A whole strategy, defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Strategy {
@@ -382,6 +407,8 @@ pub struct Strategy {
     pub cash: CashTable,
     /// `[benchmark]`.
     pub benchmark: Benchmark,
+    /// `[report]`.
+    pub report: Report,
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,

@@ -1,8 +1,10 @@
 //! The integration tests: one binary, a module a theme.
 
 mod actions;
-mod calendar;
 mod architecture;
-mod indicators;
+mod calendar;
 mod chart;
+mod cli;
+mod indicators;
 mod resample;
+mod strategy_file;

@@ -1,0 +1,218 @@
+//! `schema`: the vocabulary of the strategy file with every default, as text, CSV, or a JSON Schema
+//! that editors complete from. The vocabulary itself is the library's.
+
+use crate::cli::{Context, Exit, Format};
+use papertape::strategy::vocabulary::{
+    COST_PRESETS, Fallback, Key, Keys, Kind, Range, TABLES, Table,
+};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+/// Arguments of the verb: none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_: Args, io: &mut Context) -> papertape::error::Result<Exit> {
+    match io.format {
+        Format::Table => io.print(text()),
+        Format::Csv => io.print(csv()),
+        Format::Json => io.print(format_args!("{:#}\n", json_schema())),
+    }
+    Ok(Exit::Done)
+}
+
+/// Widest line of the text.
+const WIDTH: usize = 80;
+
+/// For people: a block a table, a paragraph a key.
+fn text() -> String {
+    let mut page = String::from(
+        "A strategy file is TOML. Fractions are fractions (0.05 is 5%); paths start from\n\
+         the folder of the file; a key that is left out has its default.\n",
+    );
+    for table in TABLES.iter().filter(|t| !t.later) {
+        let name = match table.name {
+            "" => "at the top of the file".to_owned(),
+            name => format!("[{name}]"),
+        };
+        let _ = write!(page, "\n{name}  {}\n", table.about);
+        if let Keys::Named(kind) = table.keys {
+            paragraph(&mut page, "name =", &kind.text());
+        }
+        for row in table.rows().iter().filter(|row| !row.later) {
+            let value = format!("{}; default: {}", row.kind.text(), row.default.text());
+            paragraph(&mut page, row.name, row.about);
+            paragraph(&mut page, "", &value);
+        }
+    }
+    page.push_str("\nPresets of [costs]\n");
+    for preset in COST_PRESETS {
+        paragraph(&mut page, preset.name, preset.about);
+    }
+    page.push_str("\nNot yet part of papertape\n");
+    for table in TABLES.iter().filter(|t| t.later) {
+        paragraph(&mut page, table.name, table.about);
+    }
+    for table in TABLES {
+        for row in table.rows().iter().filter(|row| row.later) {
+            paragraph(
+                &mut page,
+                &format!("{}.{}", table.name, row.name),
+                row.about,
+            );
+        }
+    }
+    page
+}
+
+/// A name in a column of its own, words wrapped beside it.
+fn paragraph(page: &mut String, name: &str, words: &str) {
+    const INDENT: usize = 22;
+    let mut line = format!("  {name:<width$}", width = INDENT - 2);
+    let mut empty = true;
+    for word in words.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            page.push_str(line.trim_end());
+            page.push('\n');
+            line = " ".repeat(INDENT);
+            empty = true;
+        }
+        if !empty || line.chars().count() > INDENT {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    page.push_str(line.trim_end());
+    page.push('\n');
+}
+
+/// One row a key.
+fn csv() -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut page = String::from("table,key,kind,default,about\n");
+    for table in TABLES.iter().filter(|t| !t.later) {
+        for row in table.rows().iter().filter(|row| !row.later) {
+            let cells = [&row.kind.text(), &row.default.text(), row.about].map(quoted);
+            let _ = writeln!(page, "{},{},{}", table.name, row.name, cells.join(","));
+        }
+    }
+    page
+}
+
+/// JSON Schema, draft 2020-12, of a strategy file as editors see it: a TOML date is a string.
+fn json_schema() -> Value {
+    let mut properties = Map::new();
+    for table in TABLES.iter().filter(|t| !t.later) {
+        match table.name {
+            "" => properties.extend(rows_schema(table)),
+            name => {
+                properties.insert(name.to_owned(), table_schema(table));
+            }
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "papertape strategy",
+        "schema": 1,
+        "type": "object",
+        "properties": properties,
+        "required": ["rules"],
+        "additionalProperties": false,
+    })
+}
+
+fn table_schema(table: &Table) -> Value {
+    match table.keys {
+        Keys::Fixed(_) => json!({
+            "description": table.about,
+            "type": "object",
+            "properties": rows_schema(table),
+            "additionalProperties": false,
+        }),
+        Keys::Named(kind) => json!({
+            "description": table.about,
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+            "additionalProperties": kind_schema(kind),
+        }),
+    }
+}
+
+fn rows_schema(table: &Table) -> Map<String, Value> {
+    table
+        .rows()
+        .iter()
+        .filter(|row| !row.later)
+        .map(|row| (row.name.to_owned(), key_schema(row)))
+        .collect()
+}
+
+fn key_schema(row: &Key) -> Value {
+    let mut schema = kind_schema(row.kind);
+    let mut about = row.about.to_owned();
+    let default = match row.default {
+        Fallback::Unset(words) => {
+            let _ = write!(about, " [default: {words}]");
+            None
+        }
+        Fallback::Number(x) if matches!(row.kind, Kind::Whole { .. }) => Some(json!(x as i64)),
+        Fallback::Number(x) => Some(json!(x)),
+        Fallback::Word(word) => Some(json!(word)),
+        Fallback::Flag(yes) => Some(json!(yes)),
+    };
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".to_owned(), json!(about));
+        if let Some(default) = default {
+            object.insert("default".to_owned(), default);
+        }
+    }
+    schema
+}
+
+fn kind_schema(kind: Kind) -> Value {
+    match kind {
+        Kind::Text | Kind::Path => json!({ "type": "string" }),
+        Kind::Expression => json!({ "type": "string", "minLength": 1 }),
+        Kind::Number(range) | Kind::Fraction(range) | Kind::BasisPoints(range) => {
+            number_schema(range)
+        }
+        Kind::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Day => json!({ "type": "string", "format": "date" }),
+        Kind::Choice(words) => json!({ "enum": words }),
+        Kind::Rate(range) | Kind::Distance(range) => {
+            json!({ "anyOf": [number_schema(range), { "type": "string", "minLength": 1 }] })
+        }
+        Kind::Symbols => json!({
+            "type": "array",
+            "items": { "type": "string", "minLength": 1 },
+            "minItems": 1,
+            "uniqueItems": true,
+        }),
+        Kind::Weights => json!({
+            "type": "object",
+            "additionalProperties": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
+        }),
+        Kind::BarSize => {
+            json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
+        }
+    }
+}
+
+fn number_schema(range: Range) -> Value {
+    let mut schema = Map::new();
+    schema.insert("type".to_owned(), json!("number"));
+    if range.min.is_finite() {
+        let bound = if range.above {
+            "exclusiveMinimum"
+        } else {
+            "minimum"
+        };
+        schema.insert(bound.to_owned(), json!(range.min));
+    }
+    if range.max.is_finite() {
+        schema.insert("maximum".to_owned(), json!(range.max));
+    }
+    Value::Object(schema)
+}

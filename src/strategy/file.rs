@@ -1,0 +1,891 @@
+//! TOML -> checked values: every table and key of a strategy file against the vocabulary, with its
+//! place, so that all mistakes of a file are shown at once. What keys mean together (a short needs
+//! a margin account) and what holds without them is left to `resolve.rs`; expressions stay text.
+
+use crate::error::{Error, Problem, Result, nearest};
+use crate::strategy::vocabulary::{self, Key, Keys, Kind, Range as Bounds, TABLES, Table};
+use crate::strategy::{BarSize, Distance, ExprText, Overrides, Rate, Strategy, resolve};
+use chrono::NaiveDate;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Place {
+    /// Bytes of the strategy file.
+    File(Range<usize>),
+    /// A flag, as the user wrote it.
+    Flag(String),
+}
+
+/// A value that fits its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Number(f64),
+    Flag(bool),
+    Day(NaiveDate),
+    Path(PathBuf),
+    Rate(Rate),
+    Distance(Distance),
+    Expression(ExprText),
+    Symbols(Vec<String>),
+    Weights(Vec<(String, f64)>),
+    Bar(BarSize),
+}
+
+/// One key that the file or a flag gave.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Given {
+    /// `table.key`, or the key alone at the top of the file.
+    pub(super) key: String,
+    /// What it was set to.
+    pub(super) value: Value,
+    /// The value as TOML.
+    pub(super) text: String,
+    /// Where.
+    pub(super) place: Place,
+}
+
+/// A table that the file has, with the place of its name.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Heading {
+    pub(super) name: String,
+    pub(super) span: Range<usize>,
+}
+
+/// A key before it was checked.
+struct Raw<'a> {
+    table: String,
+    key: String,
+    value: DeValue<'a>,
+    key_place: Place,
+    place: Place,
+    /// What the user typed after `--set key=`, so that text needs no quotes there.
+    typed: Option<&'a str>,
+}
+
+impl Raw<'_> {
+    fn full(&self) -> String {
+        match self.table.as_str() {
+            "" => self.key.clone(),
+            table => format!("{table}.{}", self.key),
+        }
+    }
+}
+
+impl Place {
+    /// A problem at this place.
+    pub(super) fn problem(&self, message: impl Into<String>) -> Problem {
+        let problem = Problem::new(message);
+        match self {
+            Place::File(span) => problem.at(span.clone()),
+            Place::Flag(flag) => problem.in_file(flag.as_str()),
+        }
+    }
+}
+
+impl Strategy {
+    /// Reads a strategy file. Relative paths in it start from its folder.
+    ///
+    /// # Errors
+    /// If the file cannot be read, and everything that is wrong with what it says: syntax, unknown
+    /// tables and keys, types, ranges, keys that do not go together; each with its place.
+    pub fn read(path: &Path, overrides: &Overrides) -> Result<Strategy> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|cause| unreadable(path, &cause))?;
+        let text = String::from_utf8(bytes).map_err(|bad| {
+            let good = &bad.as_bytes()[..bad.utf8_error().valid_up_to()];
+            let line = good.iter().filter(|b| **b == b'\n').count() as u64 + 1;
+            Problem::new("this is not text in UTF-8")
+                .in_file(&name)
+                .at_line(line)
+                .help("a strategy is a text file in TOML; save it as UTF-8")
+        })?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        Strategy::parse(&text, &name, folder, overrides)
+    }
+
+    /// Reads a strategy from text. `name` is shown in messages and its stem names the strategy's
+    /// reports; relative paths start from `folder`.
+    ///
+    /// # Errors
+    /// As [`Strategy::read`].
+    ///
+    /// ```
+    /// use papertape::strategy::{Overrides, Strategy};
+    /// # use std::path::Path;
+    /// let text = "[rules]\nenter = \"rsi(14) < 30\"\nexit = \"rsi(14) > 70\"";
+    /// let strategy = Strategy::parse(text, "dip.toml", Path::new(""), &Overrides::default())?;
+    /// assert_eq!(strategy.name, "dip");
+    /// assert_eq!(strategy.account.cash, 100_000.0);
+    /// # Ok::<(), papertape::Error>(())
+    /// ```
+    pub fn parse(text: &str, name: &str, folder: &Path, overrides: &Overrides) -> Result<Strategy> {
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        if !syntax.is_empty() {
+            let problems = syntax.iter().map(|e| syntax_problem(e, text)).collect();
+            return Err(Error::all(problems).with_source(name, text));
+        }
+        let mut problems = Vec::new();
+        let mut headings = Vec::new();
+        let mut raws = walk(document.get_ref(), &mut headings, &mut problems);
+        override_with(&mut raws, overrides, &mut problems);
+        let mut givens = Vec::new();
+        for raw in &raws {
+            match check(raw, text, folder) {
+                Ok(given) => givens.push(given),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let tried: Vec<String> = raws.iter().map(Raw::full).collect();
+        let strategy = resolve::resolve(
+            resolve::Parts {
+                name,
+                text,
+                folder,
+                givens: &givens,
+                tried: &tried,
+                headings: &headings,
+                columns: &overrides.columns,
+            },
+            &mut problems,
+        );
+        if problems.is_empty() {
+            return Ok(strategy);
+        }
+        problems.sort_by_key(|p| p.span.as_ref().map_or(usize::MAX, |s| s.start));
+        Err(Error::all(problems).with_source(name, text))
+    }
+}
+
+/// Why a file could not be opened, and the file that was meant.
+fn unreadable(path: &Path, cause: &std::io::Error) -> Problem {
+    let name = path.display().to_string();
+    let problem = Problem::new(format!("the strategy file cannot be read: {cause}")).in_file(name);
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .map(|entries| {
+            entries
+                .filter_map(|e| e.ok()?.file_name().into_string().ok())
+                .filter(|n| n.ends_with(".toml"))
+                .collect()
+        })
+        .unwrap_or_default();
+    names.sort();
+    let wanted = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
+    match nearest(wanted, names.iter().map(String::as_str)) {
+        Some(near) if near != wanted => problem.help(format!("did you mean {near}?")),
+        _ => problem,
+    }
+}
+
+/// A mistake in the TOML itself.
+fn syntax_problem(error: &toml::de::Error, text: &str) -> Problem {
+    let end = text.len();
+    let span = error.span().unwrap_or(end..end);
+    let problem = Problem::new(format!("not TOML: {}", error.message())).at(span);
+    if error.message().contains("quote") || error.message().contains("string") {
+        problem.help("text and expressions stand in quotes: enter = \"rsi(14) < 30\"")
+    } else {
+        problem
+    }
+}
+
+/// All keys of the document, in file order, without those of unknown or later tables.
+fn walk<'a>(
+    document: &DeTable<'a>,
+    headings: &mut Vec<Heading>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Raw<'a>> {
+    let mut raws = Vec::new();
+    for (name, value) in document {
+        let (key, span) = (name.get_ref().as_ref(), name.span());
+        let is_list = matches!(value.get_ref(), DeValue::Array(_));
+        match vocabulary::find_table(key).filter(|t| !t.name.is_empty()) {
+            Some(table) => {
+                headings.push(Heading {
+                    name: key.to_owned(),
+                    span: span.clone(),
+                });
+                if table.later {
+                    problems.push(later(table, is_list).at(span).label("not yet"));
+                } else if let DeValue::Table(inner) = value.get_ref() {
+                    raws.extend(inner.iter().map(|(k, v)| raw(key, k, v)));
+                } else {
+                    problems.push(
+                        Problem::new(format!(
+                            "`{key}` is a table, found {}",
+                            word(value.get_ref())
+                        ))
+                        .at(span)
+                        .help(format!(
+                            "write [{key}] on a line of its own, its keys below it"
+                        )),
+                    );
+                }
+            }
+            None => match value.get_ref() {
+                DeValue::Table(_) => problems.push(unknown_table(key, span)),
+                _ => raws.push(raw("", name, value)),
+            },
+        }
+    }
+    let start = |place: &Place| match place {
+        Place::File(span) => span.start,
+        Place::Flag(_) => usize::MAX,
+    };
+    raws.sort_by_key(|r| start(&r.key_place));
+    headings.sort_by_key(|h| h.span.start);
+    raws
+}
+
+fn raw<'a>(
+    table: &str,
+    key: &toml::Spanned<toml::de::DeString<'a>>,
+    value: &toml::Spanned<DeValue<'a>>,
+) -> Raw<'a> {
+    Raw {
+        table: table.to_owned(),
+        key: key.get_ref().to_string(),
+        value: value.get_ref().clone(),
+        key_place: Place::File(key.span()),
+        place: Place::File(value.span()),
+        typed: None,
+    }
+}
+
+fn later(table: &Table, is_list: bool) -> Problem {
+    let name = match is_list {
+        true => format!("[[{}]]", table.name),
+        false => format!("[{}]", table.name),
+    };
+    Problem::new(format!(
+        "{name} is not yet part of papertape ({})",
+        table.about.to_lowercase()
+    ))
+    .help("this release runs strategies of [rules]; leave the table out")
+}
+
+fn unknown_table(name: &str, span: Range<usize>) -> Problem {
+    let names = TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty());
+    let problem = Problem::new(format!("there is no table [{name}]")).at(span);
+    match nearest(name, names) {
+        Some(near) => problem
+            .label("unknown table")
+            .help(format!("did you mean [{near}]?")),
+        None => {
+            let known: Vec<String> = TABLES
+                .iter()
+                .filter(|t| !t.name.is_empty() && !t.later)
+                .map(|t| format!("[{}]", t.name))
+                .collect();
+            problem
+                .label("unknown table")
+                .help(format!("there are {}", known.join(" ")))
+        }
+    }
+}
+
+/// Lays the flags over the file's keys.
+fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &mut Vec<Problem>) {
+    for (name, typed) in &flags.set {
+        let place = Place::Flag(format!("--set {name}={typed}"));
+        let (table, key) = name.rsplit_once('.').unwrap_or(("", name.as_str()));
+        match vocabulary::find_table(table) {
+            Some(t) if t.later => {
+                let later = later(t, false);
+                problems.push(place.problem(later.message));
+            }
+            None => {
+                let names = TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty());
+                let problem = place.problem(format!("there is no table [{table}]"));
+                problems.push(match nearest(table, names) {
+                    Some(near) => problem.help(format!("did you mean {near}.{key}?")),
+                    None => problem.help("a key is written table.key, for example stops.stop"),
+                });
+            }
+            Some(_) => {
+                let value = DeValue::parse(typed).map_or_else(
+                    |_| DeValue::String(typed.as_str().into()),
+                    |v| v.into_inner(),
+                );
+                put(raws, table, key, value, place, Some(typed));
+            }
+        }
+    }
+    if let Some(path) = &flags.data {
+        let text = path.display().to_string();
+        let place = Place::Flag(format!("--data {text}"));
+        put(
+            raws,
+            "data",
+            "source",
+            DeValue::String(text.into()),
+            place,
+            None,
+        );
+    }
+    for (key, day) in [("start", flags.start), ("end", flags.end)] {
+        if let Some(day) = day {
+            let place = Place::Flag(format!("--{key} {day}"));
+            let value = DeValue::String(day.to_string().into());
+            put(raws, "data", key, value, place, None);
+        }
+    }
+}
+
+/// Replaces a key where it stands, so that the order of names is kept, or adds it.
+fn put<'a>(
+    raws: &mut Vec<Raw<'a>>,
+    table: &str,
+    key: &str,
+    value: DeValue<'a>,
+    place: Place,
+    typed: Option<&'a str>,
+) {
+    let raw = Raw {
+        table: table.to_owned(),
+        key: key.to_owned(),
+        value,
+        key_place: place.clone(),
+        place,
+        typed,
+    };
+    match raws.iter_mut().find(|r| r.table == table && r.key == key) {
+        Some(old) => *old = raw,
+        None => raws.push(raw),
+    }
+}
+
+/// A key against its row.
+fn check(raw: &Raw<'_>, source: &str, folder: &Path) -> std::result::Result<Given, Problem> {
+    let Some(table) = vocabulary::find_table(&raw.table) else {
+        return Err(raw
+            .key_place
+            .problem(format!("there is no table [{}]", raw.table)));
+    };
+    let full = raw.full();
+    let kind = match table.keys {
+        Keys::Named(kind) => {
+            check_name(raw, &full)?;
+            kind
+        }
+        Keys::Fixed(_) => match table.find(&raw.key) {
+            Some(row) if row.later => {
+                return Err(raw
+                    .key_place
+                    .problem(format!("`{full}` is not yet part of papertape"))
+                    .label("not yet")
+                    .help("leave it out"));
+            }
+            Some(row) => row.kind,
+            None => return Err(unknown_key(raw, table)),
+        },
+    };
+    let reader = Reader {
+        raw,
+        full: &full,
+        source,
+        folder,
+    };
+    let value = reader.value(kind)?;
+    let text = match &raw.place {
+        Place::File(span) => source[span.clone()].to_owned(),
+        Place::Flag(_) => shown(&value, raw),
+    };
+    Ok(Given {
+        key: full,
+        value,
+        text,
+        place: raw.place.clone(),
+    })
+}
+
+/// A value of a flag as TOML.
+fn shown(value: &Value, raw: &Raw<'_>) -> String {
+    match (value, &raw.value) {
+        (Value::Symbols(names), _) => {
+            let quoted: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
+            format!("[{}]", quoted.join(", "))
+        }
+        (Value::Day(day), _) => day.to_string(),
+        (_, DeValue::String(text)) => format!("{text:?}"),
+        (Value::Text(text), _) => format!("{text:?}"),
+        (Value::Expression(expr), _) => format!("{:?}", expr.text),
+        (Value::Number(x), _) => x.to_string(),
+        _ => raw.typed.unwrap_or("").to_owned(),
+    }
+}
+
+/// Words of the language of rules that no parameter or series may be called. Other names may be
+/// taken: a parameter `low` is meant where `low` stands, not the column.
+const RESERVED: &[&str] = &["and", "or", "not", "if", "true", "false"];
+
+/// A name that the user chose for a parameter or a series.
+fn check_name(raw: &Raw<'_>, full: &str) -> std::result::Result<(), Problem> {
+    let mut letters = raw.key.chars();
+    let starts = letters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !starts || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err(raw
+            .key_place
+            .problem(format!("`{}` cannot be a name in expressions", raw.key))
+            .help("a name has letters, digits and _, and starts with a letter"));
+    }
+    if RESERVED.contains(&raw.key.as_str()) {
+        return Err(raw
+            .key_place
+            .problem(format!(
+                "`{full}`: `{}` has a meaning of its own in expressions",
+                raw.key
+            ))
+            .help(format!("choose another name, for example my_{}", raw.key)));
+    }
+    Ok(())
+}
+
+fn unknown_key(raw: &Raw<'_>, table: &Table) -> Problem {
+    let key = raw.key.as_str();
+    let place = match table.name {
+        "" => "at the top of the file".to_owned(),
+        name => format!("in [{name}]"),
+    };
+    let problem = raw
+        .key_place
+        .problem(format!("there is no key `{key}` {place}"))
+        .label("unknown key");
+    let meant = |row: &&Key| row.aliases.iter().any(|a| a.eq_ignore_ascii_case(key));
+    let elsewhere = TABLES
+        .iter()
+        .find(|t| t.name != table.name && !t.later && t.find(key).is_some());
+    let near = nearest(key, table.rows().iter().map(|row| row.name));
+    if let Some(row) = table.rows().iter().find(meant) {
+        problem.help(format!("did you mean `{}`? ({})", row.name, row.about))
+    } else if let (Some(near), None) = (near, elsewhere) {
+        problem.help(format!("did you mean `{near}`?"))
+    } else if let Some(other) = elsewhere {
+        match other.name {
+            "" => problem.help(format!(
+                "`{key}` stands at the top of the file, before any table"
+            )),
+            name => problem.help(format!("`{key}` is a key of [{name}]")),
+        }
+    } else if let Some(other) = TABLES
+        .iter()
+        .find(|t| table.name.is_empty() && t.rows().iter().any(|row| meant(&row)))
+    {
+        problem.help(format!("it is a key of [{}]", other.name))
+    } else {
+        let names: Vec<&str> = table.rows().iter().map(|row| row.name).collect();
+        problem.help(format!("its keys are {}", names.join(" ")))
+    }
+}
+
+/// What a value is, for messages.
+fn word(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A TOML number, whole or not.
+fn number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
+            .map(|n| n as f64)
+            .or_else(|_| n.as_str().parse())
+            .ok(),
+        DeValue::Float(x) => x.as_str().parse().ok(),
+        _ => None,
+    }
+}
+
+type Checked<T> = std::result::Result<T, Problem>;
+
+/// Reads one value as the kind that its key asks for.
+struct Reader<'a> {
+    raw: &'a Raw<'a>,
+    full: &'a str,
+    source: &'a str,
+    folder: &'a Path,
+}
+
+impl Reader<'_> {
+    fn value(&self, kind: Kind) -> Checked<Value> {
+        Ok(match kind {
+            Kind::Text => Value::Text(self.text("text")?),
+            Kind::Expression => Value::Expression(self.expression()?),
+            Kind::Number(range) => Value::Number(self.number_in(range)?),
+            Kind::Fraction(range) => Value::Number(self.fraction(range)?),
+            Kind::BasisPoints(range) => Value::Number(self.basis_points(range)?),
+            Kind::Whole { min, max } => Value::Number(self.whole(min, max)?),
+            Kind::Flag => Value::Flag(self.flag()?),
+            Kind::Day => Value::Day(self.day()?),
+            Kind::Path => Value::Path(self.path(&self.text("a path in quotes")?)),
+            Kind::Choice(words) => Value::Text(self.choice(words)?),
+            Kind::Rate(range) => Value::Rate(self.rate(range)?),
+            Kind::Distance(range) => Value::Distance(self.distance(range)?),
+            Kind::Symbols => Value::Symbols(self.symbols()?),
+            Kind::Weights => Value::Weights(self.weights()?),
+            Kind::BarSize => Value::Bar(self.bar()?),
+        })
+    }
+
+    fn problem(&self, message: impl std::fmt::Display) -> Problem {
+        self.raw.place.problem(format!("{}: {message}", self.full))
+    }
+
+    fn wrong_type(&self, expected: &str) -> Problem {
+        let found = word(&self.raw.value);
+        self.problem(format!("expected {expected}, found {found}"))
+            .label(format!("expected {expected}"))
+    }
+
+    /// Text; after `--set` whatever was typed.
+    fn text(&self, expected: &str) -> Checked<String> {
+        match (&self.raw.value, self.raw.typed) {
+            (DeValue::String(text), _) => Ok(text.to_string()),
+            (_, Some(typed)) => Ok(typed.to_owned()),
+            _ => Err(self.wrong_type(expected)),
+        }
+    }
+
+    fn number(&self, expected: &str) -> Checked<f64> {
+        match number(&self.raw.value) {
+            Some(x) if x.is_finite() => Ok(x),
+            Some(_) => Err(self.problem("expected a finite number")),
+            None => {
+                let problem = self.wrong_type(expected);
+                match &self.raw.value {
+                    DeValue::String(text) if text.trim().parse::<f64>().is_ok() => {
+                        Err(problem.help(format!("without quotes: {}", text.trim())))
+                    }
+                    DeValue::String(text) => match per_cent(text) {
+                        Some(x) => {
+                            Err(problem.help(format!("fractions are fractions: {text} is {x}")))
+                        }
+                        None => Err(problem),
+                    },
+                    _ => Err(problem),
+                }
+            }
+        }
+    }
+
+    fn out_of(&self, x: f64, range: Bounds) -> Problem {
+        self.problem(format!("{x} is impossible"))
+            .label(format!("expected a number {}", range.text()))
+    }
+
+    fn number_in(&self, range: Bounds) -> Checked<f64> {
+        let x = self.number("a number")?;
+        if range.holds(x) {
+            return Ok(x);
+        }
+        Err(self.out_of(x, range))
+    }
+
+    fn fraction(&self, range: Bounds) -> Checked<f64> {
+        let x = self.number("a number")?;
+        self.check_fraction(x, range)?;
+        Ok(x)
+    }
+
+    /// 5 for 5% is the usual slip.
+    fn check_fraction(&self, x: f64, range: Bounds) -> Checked<()> {
+        if range.holds(x) {
+            return Ok(());
+        }
+        let problem = self.out_of(x, range);
+        let meant = per_cent(&format!("{x}%")).filter(|m| x > range.max && range.holds(*m));
+        Err(match meant {
+            Some(meant) => Problem {
+                message: format!("{}: {x} is {}%", self.full, short(x * 100.0)),
+                ..problem
+            }
+            .help(format!("fractions are fractions: {meant} is {x}%")),
+            None => problem,
+        })
+    }
+
+    /// 0.0002 for 2 basis points is the usual slip.
+    fn basis_points(&self, range: Bounds) -> Checked<f64> {
+        let x = self.number("a number")?;
+        if x > 0.0 && x < 0.01 {
+            return Err(self
+                .problem(format!("{x} is {}%", short(x / 100.0)))
+                .label("in basis points")
+                .help(format!(
+                    "basis points: {} is {}%",
+                    short(x * 10_000.0),
+                    short(x * 100.0)
+                )));
+        }
+        if range.holds(x) {
+            return Ok(x);
+        }
+        Err(self.out_of(x, range))
+    }
+
+    fn whole(&self, min: u32, max: u32) -> Checked<f64> {
+        let x = self.number("a whole number")?;
+        if x.fract() == 0.0 && x >= f64::from(min) && x <= f64::from(max) {
+            return Ok(x);
+        }
+        Err(self
+            .problem(format!("{x} is impossible"))
+            .label(format!("expected a whole number {min} to {max}")))
+    }
+
+    fn flag(&self) -> Checked<bool> {
+        match &self.raw.value {
+            DeValue::Boolean(yes) => Ok(*yes),
+            DeValue::String(text) if ["true", "false"].contains(&text.as_ref()) => Err(self
+                .wrong_type("true or false")
+                .help(format!("without quotes: {text}"))),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    fn day(&self) -> Checked<NaiveDate> {
+        let day = match &self.raw.value {
+            DeValue::Datetime(moment) => match (moment.date, moment.time) {
+                (Some(d), None) => {
+                    NaiveDate::from_ymd_opt(i32::from(d.year), u32::from(d.month), u32::from(d.day))
+                }
+                _ => None,
+            },
+            DeValue::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok(),
+            _ => return Err(self.wrong_type("a day").help("a day is written 2004-08-19")),
+        };
+        day.ok_or_else(|| {
+            self.problem("expected a day")
+                .label("not a day")
+                .help("a day is written 2004-08-19")
+        })
+    }
+
+    /// A path of the file starts from its folder, a path of a flag from where the user is.
+    fn path(&self, text: &str) -> PathBuf {
+        match self.raw.place {
+            Place::File(_) => tidy(&self.folder.join(text)),
+            Place::Flag(_) => PathBuf::from(text),
+        }
+    }
+
+    fn choice(&self, words: &[&str]) -> Checked<String> {
+        let listed: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
+        let expected = format!("one of {}", listed.join(" "));
+        let text = self.text(&expected)?;
+        if words.contains(&text.as_str()) {
+            return Ok(text);
+        }
+        let problem = self
+            .problem(format!("\"{text}\" is unknown"))
+            .label(format!("expected {expected}"));
+        Err(match nearest(&text, words.iter().copied()) {
+            Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+            None => problem,
+        })
+    }
+
+    fn rate(&self, range: Bounds) -> Checked<Rate> {
+        match &self.raw.value {
+            DeValue::String(text) if looks_like_number(text) => {
+                let problem = self.wrong_type("a number, or a file in quotes");
+                Err(match per_cent(text) {
+                    Some(x) => problem.help(format!("fractions are fractions: {text} is {x}")),
+                    None => problem.help(format!("without quotes: {}", text.trim())),
+                })
+            }
+            DeValue::String(text) => Ok(Rate::File(self.path(text))),
+            _ => {
+                let x = self.number("a number, or a file in quotes")?;
+                self.check_fraction(x, range)?;
+                Ok(Rate::Constant(x))
+            }
+        }
+    }
+
+    fn distance(&self, range: Bounds) -> Checked<Distance> {
+        match &self.raw.value {
+            DeValue::String(text) if looks_like_number(text) => {
+                let fraction =
+                    per_cent(text).map_or_else(|| text.trim().to_owned(), |x| x.to_string());
+                Err(self
+                    .problem("this text is a number")
+                    .label("a fraction or an expression")
+                    .help(format!(
+                        "a fraction stands without quotes: {fraction}; an expression in price units looks like \"2.5 * atr(14)\""
+                    )))
+            }
+            DeValue::String(_) => Ok(Distance::Expr(self.expression()?)),
+            _ => {
+                let x = self.number("a fraction, or an expression in quotes")?;
+                self.check_fraction(x, range)?;
+                Ok(Distance::Fraction(x))
+            }
+        }
+    }
+
+    fn expression(&self) -> Checked<ExprText> {
+        let text = self.text("an expression in quotes")?;
+        if text.trim().is_empty() {
+            return Err(self
+                .problem("the expression is empty")
+                .help("leave the key out if there is nothing to say"));
+        }
+        let span = match &self.raw.place {
+            Place::File(span) => inside_quotes(self.source, span, &text),
+            Place::Flag(_) => None,
+        };
+        Ok(ExprText {
+            text,
+            span,
+            key: self.full.to_owned(),
+        })
+    }
+
+    fn symbols(&self) -> Checked<Vec<String>> {
+        let expected = "a list of symbols";
+        let names: Vec<String> = match (&self.raw.value, self.raw.typed) {
+            (DeValue::Array(items), _) => items
+                .iter()
+                .map(|item| item.get_ref().as_str().map(|s| s.trim().to_owned()))
+                .collect::<Option<_>>()
+                .ok_or_else(|| self.problem(format!("expected {expected}, each in quotes")))?,
+            (DeValue::String(text), Some(_)) => {
+                text.split(',').map(|s| s.trim().to_owned()).collect()
+            }
+            (DeValue::String(text), None) => {
+                return Err(self
+                    .wrong_type(expected)
+                    .help(format!("a list stands in brackets: [\"{text}\"]")));
+            }
+            _ => return Err(self.wrong_type(expected)),
+        };
+        if names.is_empty() || names.iter().any(String::is_empty) {
+            return Err(self
+                .problem("a list without a symbol")
+                .label(format!("expected {expected}"))
+                .help("leave the key out for its default"));
+        }
+        let twice = names
+            .iter()
+            .enumerate()
+            .find(|(i, name)| names[..*i].contains(name));
+        match twice {
+            Some((_, name)) => Err(self.problem(format!("{name} is listed twice"))),
+            None => Ok(names),
+        }
+    }
+
+    fn weights(&self) -> Checked<Vec<(String, f64)>> {
+        let example = "a mix looks like { SPY = 0.6, TLT = 0.4 }";
+        let DeValue::Table(table) = &self.raw.value else {
+            return Err(self.wrong_type("a table of weights").help(example));
+        };
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        let mut weights = Vec::new();
+        for (name, value) in entries {
+            let Some(weight) = number(value.get_ref()).filter(|w| w.is_finite() && *w > 0.0) else {
+                let found = word(value.get_ref());
+                return Err(self
+                    .problem(format!(
+                        "{}: expected a weight above 0, found {found}",
+                        name.get_ref()
+                    ))
+                    .help(example));
+            };
+            weights.push((name.get_ref().to_string(), weight));
+        }
+        let sum: f64 = weights.iter().map(|(_, w)| w).sum();
+        if (sum - 1.0).abs() > 1e-6 {
+            return Err(self
+                .problem(format!("the weights add up to {}, not to 1", short(sum)))
+                .help(example));
+        }
+        Ok(weights)
+    }
+
+    fn bar(&self) -> Checked<BarSize> {
+        let text = self.text("the size of a bar in quotes")?;
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (count, unit) = text.split_at(digits);
+        let bar = match (count.parse::<u32>().unwrap_or(0), unit) {
+            (n @ 1..=1439, "m") => Some(BarSize::Minutes(n)),
+            (n @ 1..=23, "h") => Some(BarSize::Hours(n)),
+            (1, "d") => Some(BarSize::Day),
+            (1, "w") => Some(BarSize::Week),
+            (1, "mo") => Some(BarSize::Month),
+            _ => None,
+        };
+        bar.ok_or_else(|| {
+            self.problem(format!("\"{text}\" is no size of a bar"))
+                .help("bars are minutes, hours, days, weeks or months: \"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\"")
+        })
+    }
+}
+
+/// `5%` as 0.05, divided in decimal so that it prints as people write it.
+fn per_cent(text: &str) -> Option<f64> {
+    let number: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+    short(number / 100.0).parse().ok()
+}
+
+fn looks_like_number(text: &str) -> bool {
+    text.trim().parse::<f64>().is_ok() || per_cent(text).is_some()
+}
+
+/// A number without the noise of binary fractions.
+pub(super) fn short(x: f64) -> String {
+    let text = format!("{x:.8}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    text.to_owned()
+}
+
+/// The bytes of a string's text between its quotes, when the file has it as it is.
+fn inside_quotes(source: &str, span: &Range<usize>, text: &str) -> Option<Range<usize>> {
+    let raw = source.get(span.clone())?;
+    let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") {
+        3
+    } else {
+        1
+    };
+    let inner = raw.get(quotes..raw.len().checked_sub(quotes)?)?;
+    // A line break right after three quotes is not part of the text.
+    let skipped = match quotes {
+        3 if inner.starts_with("\r\n") => 2,
+        3 if inner.starts_with('\n') => 1,
+        _ => 0,
+    };
+    let start = span.start + quotes + skipped;
+    (inner.get(skipped..) == Some(text)).then_some(start..start + text.len())
+}
+
+/// A path without `folder/..` pairs, as people would write it.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        let steps_back = part == Component::ParentDir
+            && matches!(tidy.components().next_back(), Some(Component::Normal(_)));
+        if steps_back {
+            tidy.pop();
+        } else if part != Component::CurDir {
+            tidy.push(part);
+        }
+    }
+    tidy
+}

@@ -1,0 +1,682 @@
+//! Checked values -> [`Strategy`]: defaults filled in, named costs expanded, and what keys mean
+//! together checked. Every default comes from the vocabulary; the list of assumptions that reports
+//! print is made here.
+
+use crate::error::{Problem, SourceText};
+use crate::strategy::file::{Given, Heading, Place, Value, short};
+use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
+use crate::strategy::{
+    Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, ChartScale,
+    Costs, Data, Distance, Every, ExprText, Fill, FillAt, OrderKind, Prices, Rate, Report, Rules,
+    Signals, Size, SizeMethod, Stops, Strategy,
+};
+use std::path::{Path, PathBuf};
+
+/// What the reader found.
+pub(super) struct Parts<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+    pub(super) folder: &'a Path,
+    pub(super) givens: &'a [Given],
+    /// All keys of the file and the flags, good or not.
+    pub(super) tried: &'a [String],
+    pub(super) headings: &'a [Heading],
+    pub(super) columns: &'a [(String, String)],
+}
+
+/// Fills in defaults and checks keys against each other; mistakes are added to `problems`.
+pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy {
+    let values = Values(parts.givens);
+    let stem = Path::new(parts.name).file_stem().map_or_else(
+        || "strategy".to_owned(),
+        |s| s.to_string_lossy().into_owned(),
+    );
+    let costs = costs(&values);
+    let mut strategy = Strategy {
+        name: values.text("name").unwrap_or_else(|| stem.clone()),
+        about: values.text("about").unwrap_or_default(),
+        stem,
+        folder: parts.folder.to_path_buf(),
+        source: SourceText {
+            name: parts.name.to_owned(),
+            text: parts.text.to_owned(),
+        },
+        data: data(&values, parts.columns),
+        params: values.params(),
+        series: values.series(),
+        rules: rules(&values),
+        size: size(&values),
+        stops: stops(&values),
+        fill: fill(&values),
+        costs,
+        account: account(&values),
+        cash: CashTable {
+            yield_: values.rate("cash.yield").unwrap_or(Rate::Constant(0.0)),
+            hurdle: values.rate("cash.hurdle"),
+        },
+        benchmark: benchmark(&values),
+        report: report(&values),
+        assumptions: Vec::new(),
+    };
+    check_names(&values, problems);
+    check_selector(&parts, &strategy, problems);
+    check_shorts_and_margin(&values, &strategy, problems);
+    check_size_and_stops(&values, &strategy, problems);
+    check_fill_and_days(&values, &strategy, problems);
+    strategy.assumptions = assumptions(&values, &strategy);
+    strategy
+}
+
+/// The given values, read by `table.key`; defaults from the vocabulary.
+struct Values<'a>(&'a [Given]);
+
+impl Values<'_> {
+    fn given(&self, key: &str) -> Option<&Given> {
+        self.0.iter().find(|g| g.key == key)
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.given(key).map(|g| &g.value)
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// A word out of a choice, given or default.
+    fn word(&self, key: &str) -> String {
+        self.text(key).unwrap_or_else(|| match default_of(key) {
+            Fallback::Word(word) => word.to_owned(),
+            _ => String::new(),
+        })
+    }
+
+    /// A number, given or default; `None` when neither is there.
+    fn number(&self, key: &str) -> Option<f64> {
+        match (self.value(key), default_of(key)) {
+            (Some(Value::Number(x)), _) => Some(*x),
+            (_, Fallback::Number(x)) => Some(x),
+            _ => None,
+        }
+    }
+
+    fn number_or(&self, key: &str, otherwise: f64) -> f64 {
+        self.number(key).unwrap_or(otherwise)
+    }
+
+    /// A whole number; the reader has checked its range.
+    fn whole(&self, key: &str) -> Option<u32> {
+        self.number(key).map(|x| x as u32)
+    }
+
+    fn flag(&self, key: &str) -> bool {
+        match (self.value(key), default_of(key)) {
+            (Some(Value::Flag(yes)), _) => *yes,
+            (_, Fallback::Flag(yes)) => yes,
+            _ => false,
+        }
+    }
+
+    fn rate(&self, key: &str) -> Option<Rate> {
+        match (self.value(key), default_of(key)) {
+            (Some(Value::Rate(rate)), _) => Some(rate.clone()),
+            (_, Fallback::Number(x)) => Some(Rate::Constant(x)),
+            _ => None,
+        }
+    }
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        match self.value(key) {
+            Some(Value::Path(path)) => Some(path.clone()),
+            _ => None,
+        }
+    }
+
+    fn day(&self, key: &str) -> Option<chrono::NaiveDate> {
+        match self.value(key) {
+            Some(Value::Day(day)) => Some(*day),
+            _ => None,
+        }
+    }
+
+    fn bar(&self, key: &str) -> Option<BarSize> {
+        match self.value(key) {
+            Some(Value::Bar(bar)) => Some(*bar),
+            _ => None,
+        }
+    }
+
+    fn expression(&self, key: &str) -> Option<ExprText> {
+        match self.value(key) {
+            Some(Value::Expression(expression)) => Some(expression.clone()),
+            _ => None,
+        }
+    }
+
+    fn distance(&self, key: &str) -> Option<Distance> {
+        match self.value(key) {
+            Some(Value::Distance(distance)) => Some(distance.clone()),
+            _ => None,
+        }
+    }
+
+    fn symbols(&self, key: &str) -> Vec<String> {
+        match self.value(key) {
+            Some(Value::Symbols(symbols)) => symbols.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn params(&self) -> Vec<(String, f64)> {
+        let named = |g: &Given| match (g.key.strip_prefix("params."), &g.value) {
+            (Some(name), Value::Number(x)) => Some((name.to_owned(), *x)),
+            _ => None,
+        };
+        self.0.iter().filter_map(named).collect()
+    }
+
+    fn series(&self) -> Vec<(String, ExprText)> {
+        let named = |g: &Given| match (g.key.strip_prefix("series."), &g.value) {
+            (Some(name), Value::Expression(text)) => Some((name.to_owned(), text.clone())),
+            _ => None,
+        };
+        self.0.iter().filter_map(named).collect()
+    }
+
+    /// A problem where a key was given, or without a place.
+    fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
+        match self.given(key) {
+            Some(given) => given.place.problem(message),
+            None => Problem::new(message),
+        }
+    }
+}
+
+fn default_of(key: &str) -> Fallback {
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    vocabulary::find_table(table)
+        .and_then(|t| t.find(name))
+        .map_or(Fallback::Unset("none"), |row| row.default)
+}
+
+fn data(values: &Values<'_>, columns: &[(String, String)]) -> Data {
+    Data {
+        source: values.path("data.source"),
+        symbols: values.symbols("data.symbols"),
+        start: values.day("data.start"),
+        end: values.day("data.end"),
+        bar: values.bar("data.bar"),
+        actions: values.path("data.actions"),
+        prices: match values.word("data.prices").as_str() {
+            "adjusted" => Prices::Adjusted,
+            _ => Prices::Raw,
+        },
+        signals: match values.word("data.signals").as_str() {
+            "total_return" => Signals::TotalReturn,
+            _ => Signals::Split,
+        },
+        dividend_yield: values.rate("data.dividend_yield"),
+        missing_is_error: values.word("data.missing") == "error",
+        delist_after: values.whole("data.delist_after").unwrap_or(0),
+        delist_haircut: values.number_or("data.delist_haircut", 0.0),
+        calendar: match values.word("data.calendar").as_str() {
+            "nyse" => Some(CalendarName::Nyse),
+            "weekdays" => Some(CalendarName::Weekdays),
+            "24/7" => Some(CalendarName::AllDays),
+            "none" => Some(CalendarName::None),
+            _ => None,
+        },
+        columns: columns.to_vec(),
+    }
+}
+
+fn rules(values: &Values<'_>) -> Rules {
+    Rules {
+        enter: values.expression("rules.enter"),
+        exit: values.expression("rules.exit"),
+        short: values.expression("rules.short"),
+        cover: values.expression("rules.cover"),
+        priority: values.expression("rules.priority"),
+        cooldown_bars: values.whole("rules.cooldown_bars").unwrap_or(0),
+        hold_bars_max: values.whole("rules.hold_bars_max"),
+        every: match values.word("rules.every").as_str() {
+            "day" => Every::Day,
+            "week" => Every::Week,
+            "month" => Every::Month,
+            "quarter" => Every::Quarter,
+            "year" => Every::Year,
+            _ => Every::Bar,
+        },
+    }
+}
+
+fn size(values: &Values<'_>) -> Size {
+    Size {
+        method: match values.word("size.method").as_str() {
+            "fraction" => SizeMethod::Fraction,
+            "cash" => SizeMethod::Cash,
+            "shares" => SizeMethod::Shares,
+            "risk" => SizeMethod::Risk,
+            "target_vol" => SizeMethod::TargetVol,
+            "kelly" => SizeMethod::Kelly,
+            _ => SizeMethod::Equal,
+        },
+        value: values.number_or("size.value", 1.0),
+        max_positions: values.whole("size.max_positions"),
+        max_weight: values.number("size.max_weight"),
+        lot: values.number_or("size.lot", 0.0),
+        min_order: values.number_or("size.min_order", 0.0),
+        pyramid: values.flag("size.pyramid"),
+    }
+}
+
+fn stops(values: &Values<'_>) -> Stops {
+    Stops {
+        stop: values.distance("stops.stop"),
+        target: values.distance("stops.target"),
+        trail: values.distance("stops.trail"),
+        target_share: values.number_or("stops.target_share", 1.0),
+        breakeven: values.number("stops.breakeven"),
+        entry_bar: values.flag("stops.entry_bar"),
+        ambiguity: match values.word("stops.ambiguity").as_str() {
+            "path" => Ambiguity::Path,
+            "best" => Ambiguity::Best,
+            _ => Ambiguity::Worst,
+        },
+    }
+}
+
+fn fill(values: &Values<'_>) -> Fill {
+    Fill {
+        at: match values.word("fill.at").as_str() {
+            "close" => FillAt::Close,
+            "next_close" => FillAt::NextClose,
+            _ => FillAt::NextOpen,
+        },
+        order: match values.word("fill.order").as_str() {
+            "limit" => OrderKind::Limit,
+            "stop" => OrderKind::Stop,
+            _ => OrderKind::Market,
+        },
+        price: values.expression("fill.price"),
+        limit_through: values.word("fill.limit_touch") != "touch",
+        volume_cap: values.number("fill.volume_cap"),
+        good_till_cancelled: values.word("fill.tif") == "gtc",
+        close_at_end: values.flag("fill.close_at_end"),
+    }
+}
+
+/// `retail` holds only when the table has no key; a key without `preset` leaves every other cost
+/// at 0; a key beside `preset` overrides that one.
+fn costs(values: &Values<'_>) -> Costs {
+    let any = values.0.iter().any(|g| g.key.starts_with("costs."));
+    let preset = match values.text("costs.preset") {
+        Some(name) => Some(name),
+        None if !any => Some("retail".to_owned()),
+        None => None,
+    };
+    let row = preset
+        .as_deref()
+        .and_then(|name| COST_PRESETS.iter().find(|p| p.name == name));
+    let cost = |key: &str| match values.value(&format!("costs.{key}")) {
+        Some(Value::Number(x)) => Some(*x),
+        _ => row.and_then(|r| r.value(key)),
+    };
+    Costs {
+        defaulted: !any,
+        commission: cost("commission").unwrap_or(0.0),
+        per_share: cost("per_share").unwrap_or(0.0),
+        per_order: cost("per_order").unwrap_or(0.0),
+        per_contract: cost("per_contract").unwrap_or(0.0),
+        min: cost("min").unwrap_or(0.0),
+        max: cost("max"),
+        slippage_bps: cost("slippage_bps").unwrap_or(0.0),
+        spread_bps: cost("spread_bps").unwrap_or(0.0),
+        borrow_rate: cost("borrow_rate"),
+        preset,
+    }
+}
+
+impl CostPreset {
+    fn value(&self, key: &str) -> Option<f64> {
+        self.values.iter().find(|(k, _)| *k == key).map(|(_, x)| *x)
+    }
+}
+
+fn account(values: &Values<'_>) -> Account {
+    Account {
+        cash: values.number_or("account.cash", 100_000.0),
+        kind: match values.word("account.kind").as_str() {
+            "margin" => AccountKind::Margin,
+            _ => AccountKind::Cash,
+        },
+        initial_margin: values.number_or("account.initial_margin", 0.5),
+        maintenance_margin: values.number_or("account.maintenance_margin", 0.25),
+        margin_rate: values.number("account.margin_rate"),
+        settlement_days: values.whole("account.settlement_days").unwrap_or(0),
+        each: values.flag("account.each"),
+        reinvest_dividends: values.word("account.dividends") == "reinvest",
+        currency: values.word("account.currency"),
+    }
+}
+
+/// Without a symbol or a blend of its own, the benchmark is the universe held equally.
+fn benchmark(values: &Values<'_>) -> Benchmark {
+    let symbols = values.symbols("benchmark.symbols");
+    let blend = match values.value("benchmark.blend") {
+        Some(Value::Weights(weights)) => weights.clone(),
+        _ => Vec::new(),
+    };
+    Benchmark {
+        universe: symbols.is_empty() && blend.is_empty(),
+        symbols,
+        blend,
+        cash: values.flag("benchmark.cash"),
+        rate: values.rate("benchmark.rate"),
+    }
+}
+
+fn report(values: &Values<'_>) -> Report {
+    Report {
+        charts: values.flag("report.charts"),
+        scale: match values.word("report.scale").as_str() {
+            "linear" => ChartScale::Linear,
+            "log" => ChartScale::Log,
+            _ => ChartScale::Auto,
+        },
+    }
+}
+
+/// A name is a parameter or a series, not both.
+fn check_names(values: &Values<'_>, problems: &mut Vec<Problem>) {
+    for (name, _) in values.series() {
+        if values.given(&format!("params.{name}")).is_some() {
+            let key = format!("series.{name}");
+            problems.push(
+                values
+                    .problem(&key, format!("`{name}` is a parameter and a series"))
+                    .help("give one of them another name"),
+            );
+        }
+    }
+}
+
+/// Exactly one table says when to hold what.
+fn check_selector(parts: &Parts<'_>, strategy: &Strategy, problems: &mut Vec<Problem>) {
+    const SELECTORS: [&str; 4] = ["rules", "rank", "weights", "layer"];
+    let found: Vec<&Heading> = parts
+        .headings
+        .iter()
+        .filter(|h| SELECTORS.contains(&h.name.as_str()))
+        .collect();
+    if let [first, .., last] = found.as_slice() {
+        problems.push(
+            Problem::new(format!(
+                "[{}] and [{}] both say what to hold",
+                first.name, last.name
+            ))
+            .at(last.span.clone())
+            .label("a second selector")
+            .help("a strategy has exactly one of [rules] [rank] [weights] [[layer]]"),
+        );
+    }
+    let example = "add, for example:\n[rules]\nenter = \"rsi(14) < 30\"\nexit = \"rsi(14) > 70\"";
+    let has = |name: &str| parts.headings.iter().any(|h| h.name == name);
+    let flagged = |key: &str| parts.givens.iter().any(|g| g.key.starts_with(key));
+    let rules = &strategy.rules;
+    if found.is_empty() && !flagged("rules.") && !has("options") {
+        problems.push(Problem::new("nothing says when to buy").help(example));
+    }
+    let broken = parts
+        .tried
+        .iter()
+        .any(|key| key.starts_with("rules.") && !flagged(key));
+    if has("rules") && rules.enter.is_none() && rules.short.is_none() && !broken {
+        let span = parts
+            .headings
+            .iter()
+            .find(|h| h.name == "rules")
+            .map(|h| h.span.clone());
+        problems.push(Problem {
+            span,
+            ..Problem::new("[rules] never buys: it has neither `enter` nor `short`").help(example)
+        });
+    }
+    for (without, with, given) in [
+        (
+            "cover",
+            "short",
+            rules.cover.is_some() && rules.short.is_none(),
+        ),
+        (
+            "exit",
+            "enter",
+            rules.exit.is_some() && rules.enter.is_none() && rules.short.is_some(),
+        ),
+    ] {
+        if given {
+            let values = Values(parts.givens);
+            problems.push(
+                values
+                    .problem(
+                        &format!("rules.{without}"),
+                        format!("`{without}` without `{with}`: there is nothing to end"),
+                    )
+                    .help(format!("add rules.{with}, or leave `{without}` out")),
+            );
+        }
+    }
+}
+
+/// Shorts need a margin account and a price for borrowing; margin needs a rate.
+fn check_shorts_and_margin(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Problem>) {
+    let margin = s.account.kind == AccountKind::Margin;
+    if s.rules.short.is_some() {
+        if !margin {
+            problems.push(
+                values
+                    .problem("rules.short", "a cash account cannot sell short")
+                    .label("needs margin")
+                    .help(
+                        "[account] kind = \"margin\" and margin_rate = …, [costs] borrow_rate = …",
+                    ),
+            );
+        } else if s.costs.borrow_rate.is_none() {
+            problems.push(
+                values
+                    .problem(
+                        "rules.short",
+                        "shorts need costs.borrow_rate, what borrowed shares cost a year",
+                    )
+                    .help("[costs] borrow_rate = 0.003 is 0.3% a year, usual for large companies"),
+            );
+        }
+    }
+    if margin && s.account.margin_rate.is_none() {
+        problems.push(
+            values
+                .problem(
+                    "account.kind",
+                    "a margin account needs account.margin_rate, what borrowed cash costs a year",
+                )
+                .help("[account] margin_rate = 0.06 is 6% a year"),
+        );
+    }
+    if s.account.maintenance_margin > s.account.initial_margin {
+        let key = match values.given("account.maintenance_margin") {
+            Some(_) => "account.maintenance_margin",
+            None => "account.initial_margin",
+        };
+        problems.push(values.problem(
+            key,
+            format!(
+                "maintenance_margin {} is larger than initial_margin {}: every position would be called at once",
+                s.account.maintenance_margin, s.account.initial_margin
+            ),
+        ));
+    }
+}
+
+/// The unit of `size.value` depends on the method.
+fn check_size_and_stops(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Problem>) {
+    let given = values.given("size.value").is_some();
+    let x = s.size.value;
+    let method = values.word("size.method");
+    let asks = match s.size.method {
+        SizeMethod::Cash => Some("money, for example value = 5000"),
+        SizeMethod::Shares => Some("a number of shares, for example value = 100"),
+        SizeMethod::Risk => Some("the part of equity lost at the stop, for example value = 0.01"),
+        SizeMethod::TargetVol => Some("a volatility a year, for example value = 0.15"),
+        SizeMethod::Equal | SizeMethod::Fraction | SizeMethod::Kelly => None,
+    };
+    if let (Some(example), false) = (asks, given) {
+        problems.push(
+            values
+                .problem(
+                    "size.method",
+                    format!("method \"{method}\" needs size.value"),
+                )
+                .help(example),
+        );
+    }
+    if s.size.method == SizeMethod::Equal && given {
+        problems.push(
+            values
+                .problem(
+                    "size.value",
+                    "method \"equal\" takes no value: it is equity over max_positions",
+                )
+                .help("method = \"fraction\" takes value x equity"),
+        );
+    }
+    let largest = match (s.size.method, s.account.kind) {
+        (SizeMethod::Fraction, AccountKind::Cash) => 1.0,
+        (SizeMethod::Fraction, AccountKind::Margin) => 10.0,
+        (SizeMethod::Risk, _) => 0.5,
+        (SizeMethod::TargetVol, _) => 2.0,
+        (SizeMethod::Kelly, _) => 1.0,
+        _ => f64::INFINITY,
+    };
+    if given && x > largest {
+        let meant = short(x / 100.0);
+        problems.push(
+            values
+                .problem(
+                    "size.value",
+                    format!("size.value: {x} is {}%", short(x * 100.0)),
+                )
+                .label(format!("at most {largest} for method \"{method}\""))
+                .help(format!("fractions are fractions: {meant} is {x}%")),
+        );
+    }
+    if s.size.method == SizeMethod::Risk && s.stops.stop.is_none() && s.stops.trail.is_none() {
+        problems.push(
+            values
+                .problem(
+                    "size.method",
+                    "method \"risk\" needs a stop: the size is what may be lost at it",
+                )
+                .help("[stops] stop = 0.05, or stop = \"2 * atr(14)\""),
+        );
+    }
+    if values.given("stops.target_share").is_some() && s.stops.target.is_none() {
+        problems.push(
+            values
+                .problem("stops.target_share", "target_share without a target")
+                .help("add stops.target, for example target = 0.1"),
+        );
+    }
+}
+
+fn check_fill_and_days(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Problem>) {
+    let order = values.word("fill.order");
+    match (s.fill.order, &s.fill.price) {
+        (OrderKind::Market, Some(_)) => problems.push(
+            values
+                .problem("fill.price", "a market order has no price")
+                .help("add fill.order = \"limit\" or \"stop\", or leave the price out"),
+        ),
+        (OrderKind::Limit | OrderKind::Stop, None) => problems.push(
+            values
+                .problem("fill.order", format!("a {order} order needs fill.price"))
+                .help("for example price = \"0.99 * close\""),
+        ),
+        _ => {}
+    }
+    if let (Some(start), Some(end)) = (s.data.start, s.data.end)
+        && end < start
+    {
+        let key = match values.given("data.end").map(|g| &g.place) {
+            Some(Place::File(_))
+                if matches!(
+                    values.given("data.start"),
+                    Some(Given {
+                        place: Place::Flag(_),
+                        ..
+                    })
+                ) =>
+            {
+                "data.start"
+            }
+            _ => "data.end",
+        };
+        problems.push(values.problem(key, format!("the end {end} is before the start {start}")));
+    }
+}
+
+/// Every key with its value as TOML, and whether it was given.
+fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)> {
+    let mut list = Vec::new();
+    for table in TABLES.iter().filter(|t| !t.name.is_empty() && !t.later) {
+        match table.keys {
+            Keys::Named(_) => {
+                let prefix = format!("{}.", table.name);
+                for given in values.0.iter().filter(|g| g.key.starts_with(&prefix)) {
+                    list.push((given.key.clone(), given.text.clone(), true));
+                }
+            }
+            Keys::Fixed(rows) => {
+                for row in rows.iter().filter(|row| !row.later) {
+                    let key = format!("{}.{}", table.name, row.name);
+                    match values.given(&key) {
+                        Some(given) => list.push((key, given.text.clone(), true)),
+                        None => {
+                            let text = implied(&key, s).unwrap_or_else(|| row.default.text());
+                            list.push((key, text, false));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    list
+}
+
+/// The value of a key that was not given but follows from others.
+fn implied(key: &str, s: &Strategy) -> Option<String> {
+    let number = |x: f64| Some(x.to_string());
+    match key {
+        "costs.preset" => Some(format!(
+            "\"{}\"",
+            s.costs.preset.as_deref().unwrap_or("none")
+        )),
+        "costs.per_share" => number(s.costs.per_share),
+        "costs.per_contract" => number(s.costs.per_contract),
+        "costs.min" => number(s.costs.min),
+        "costs.max" => s.costs.max.and_then(number),
+        "costs.slippage_bps" => number(s.costs.slippage_bps),
+        "size.value" if matches!(s.size.method, SizeMethod::Fraction | SizeMethod::Kelly) => {
+            number(s.size.value)
+        }
+        "size.value" => Some("(not used)".to_owned()),
+        "costs.borrow_rate" if s.rules.short.is_none() => Some("(not used)".to_owned()),
+        "account.margin_rate" if s.account.kind == AccountKind::Cash => {
+            Some("(not used)".to_owned())
+        }
+        "benchmark.symbols" if !s.benchmark.universe => Some("(none)".to_owned()),
+        _ => None,
+    }
+}

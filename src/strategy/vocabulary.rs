@@ -1,0 +1,821 @@
+//! The vocabulary of the strategy file: one row a table, one row a key, with type, default and
+//! range. The reader of files, `papertape schema`, its JSON Schema and `docs/strategy-file.md` all
+//! come from here, so a key is added in this table and in the struct it fills.
+
+use Fallback::{Flag, Number, Unset, Word};
+use Kind::{
+    BarSize, BasisPoints, Choice, Day, Distance, Expression, Fraction, Path, Rate, Symbols, Text,
+    Weights, Whole,
+};
+
+/// What a key may be set to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// Text in the language of rules.
+    Expression,
+    /// A number.
+    Number(Range),
+    /// A number where 0.05 means 5%: a value that reads like per cent is refused with a hint.
+    Fraction(Range),
+    /// A number in basis points: a value that reads like a fraction is refused with a hint.
+    BasisPoints(Range),
+    /// A whole number.
+    Whole { min: u32, max: u32 },
+    /// `true` or `false`.
+    Flag,
+    /// A day, `2004-08-19`.
+    Day,
+    /// A file or folder.
+    Path,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A fraction a year, or a dated file of them.
+    Rate(Range),
+    /// A fraction of the fill price, or an expression in price units.
+    Distance(Range),
+    /// A list of symbols.
+    Symbols,
+    /// Symbols with weights that add up to 1.
+    Weights,
+    /// The size of a bar: a number and `m`, `h`, `d`, `w` or `mo`.
+    BarSize,
+}
+
+/// Numbers between `min` and `max`, both included unless `above` says that `min` is not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Range {
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+    /// `min` itself is not allowed.
+    pub above: bool,
+}
+
+/// What holds when a key is not given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fallback {
+    /// Nothing is set; the words say what that means.
+    Unset(&'static str),
+    /// A number.
+    Number(f64),
+    /// One of the words of a [`Kind::Choice`], or other text.
+    Word(&'static str),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// A key of a table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be set to.
+    pub kind: Kind,
+    /// What holds without it.
+    pub default: Fallback,
+    /// What it does, one sentence without a full stop.
+    pub about: &'static str,
+    /// It belongs to a later release: giving it is an error that says so.
+    pub later: bool,
+    /// Names that people write instead.
+    pub aliases: &'static [&'static str],
+}
+
+/// What the keys of a table are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Keys {
+    /// These.
+    Fixed(&'static [Key]),
+    /// Names that the user chooses, all of one kind.
+    Named(Kind),
+}
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Table {
+    /// Its name; empty for the top of the file.
+    pub name: &'static str,
+    /// The question it answers, one sentence without a full stop.
+    pub about: &'static str,
+    /// Its keys.
+    pub keys: Keys,
+    /// It belongs to a later release: giving it is an error that says so.
+    pub later: bool,
+}
+
+impl Range {
+    /// Whether a number lies inside.
+    pub fn holds(&self, x: f64) -> bool {
+        x.is_finite() && x <= self.max && (x > self.min || (x == self.min && !self.above))
+    }
+}
+
+impl Fallback {
+    /// As `papertape schema` shows it: TOML, or words in parentheses.
+    pub fn text(&self) -> String {
+        match self {
+            Fallback::Unset(words) => format!("({words})"),
+            Fallback::Number(x) => format!("{x}"),
+            Fallback::Word(word) => format!("\"{word}\""),
+            Fallback::Flag(yes) => format!("{yes}"),
+        }
+    }
+}
+
+impl Kind {
+    /// What is expected, in a few words: "a number above 0, at most 0.99".
+    pub fn text(&self) -> String {
+        match self {
+            Kind::Text => "text".to_owned(),
+            Kind::Expression => "expression".to_owned(),
+            Kind::Number(range) => format!("number {}", range.text()),
+            Kind::Fraction(range) => format!("fraction {}", range.text()),
+            Kind::BasisPoints(range) => format!("basis points {}", range.text()),
+            Kind::Whole { min, max } => format!("whole number {min} to {max}"),
+            Kind::Flag => "true or false".to_owned(),
+            Kind::Day => "day".to_owned(),
+            Kind::Path => "path".to_owned(),
+            Kind::Choice(words) => words
+                .iter()
+                .map(|w| format!("\"{w}\""))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Kind::Rate(range) => format!("fraction a year {}, or a dated file", range.text()),
+            Kind::Distance(range) => {
+                format!("fraction {}, or an expression in price units", range.text())
+            }
+            Kind::Symbols => "list of symbols".to_owned(),
+            Kind::Weights => "table of symbol = weight, adding up to 1".to_owned(),
+            Kind::BarSize => "\"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\" and the like".to_owned(),
+        }
+    }
+}
+
+impl Range {
+    /// "above 0, at most 0.99".
+    pub fn text(&self) -> String {
+        let low = match (self.min.is_finite(), self.above) {
+            (false, _) => String::new(),
+            (true, true) => format!("above {}", self.min),
+            (true, false) => format!("from {}", self.min),
+        };
+        match (low.is_empty(), self.max < LARGE) {
+            (true, true) => format!("at most {}", self.max),
+            (true, false) => "of any size".to_owned(),
+            (false, true) if self.above => format!("{low}, at most {}", self.max),
+            (false, true) => format!("{low} to {}", self.max),
+            (false, false) => low,
+        }
+    }
+}
+
+/// Money and shares beyond this are mistakes, not accounts.
+const LARGE: f64 = 1e15;
+
+const fn from_to(min: f64, max: f64) -> Range {
+    Range {
+        min,
+        max,
+        above: false,
+    }
+}
+
+const fn above(min: f64, max: f64) -> Range {
+    Range {
+        min,
+        max,
+        above: true,
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, default: Fallback, about: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        about,
+        later: false,
+        aliases: &[],
+    }
+}
+
+impl Key {
+    const fn also(mut self, aliases: &'static [&'static str]) -> Key {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn later(mut self) -> Key {
+        self.later = true;
+        self
+    }
+}
+
+const fn table(name: &'static str, about: &'static str, keys: &'static [Key]) -> Table {
+    Table {
+        name,
+        about,
+        keys: Keys::Fixed(keys),
+        later: false,
+    }
+}
+
+const fn later(name: &'static str, about: &'static str) -> Table {
+    Table {
+        name,
+        about,
+        keys: Keys::Fixed(&[]),
+        later: true,
+    }
+}
+
+/// Every table, in the order in which a strategy file is usually written.
+pub static TABLES: &[Table] = &[
+    table("", "What the strategy is called", TOP),
+    table(
+        "data",
+        "What trades: the prices, the symbols and the days",
+        DATA,
+    ),
+    Table {
+        name: "params",
+        about: "Numbers with a name, for use in expressions",
+        keys: Keys::Named(Kind::Number(from_to(f64::NEG_INFINITY, f64::INFINITY))),
+        later: false,
+    },
+    Table {
+        name: "series",
+        about: "Expressions with a name, for use in rules; drawn on the chart",
+        keys: Keys::Named(Kind::Expression),
+        later: false,
+    },
+    table("rules", "When to buy and sell", RULES),
+    table("size", "How big a position is", SIZE),
+    table("stops", "How a position is protected", STOPS),
+    table("fill", "At what price orders are filled", FILL),
+    table("costs", "What trading costs", COSTS),
+    table("account", "In which account", ACCOUNT),
+    table("cash", "What idle cash earns", CASH),
+    table(
+        "benchmark",
+        "Against what the strategy is measured",
+        BENCHMARK,
+    ),
+    table("report", "What the report shows", REPORT),
+    later("rank", "Hold the best of many symbols"),
+    later("weights", "Hold fixed weights"),
+    later("options", "Write and hold options"),
+    later("model", "A learned forecast"),
+    later("tax", "Taxes on gains and income"),
+    later("layer", "Several strategies in one account"),
+    later("cashflow", "Deposits and withdrawals"),
+    later("sweep", "Many values of the parameters"),
+    later(
+        "walk_forward",
+        "Parameters chosen on the past, judged on the future",
+    ),
+    later("monitor", "Alerts of a paper account"),
+];
+
+const TOP: &[Key] = &[
+    key(
+        "name",
+        Text,
+        Unset("the name of the file"),
+        "What reports call the strategy",
+    ),
+    key(
+        "about",
+        Text,
+        Unset("empty"),
+        "What the strategy does, for people",
+    ),
+];
+
+const DATA: &[Key] = &[
+    key(
+        "source",
+        Path,
+        Unset("must be given here or by --data"),
+        "File or folder of prices; relative to the strategy file",
+    )
+    .also(&["path", "file", "folder", "prices_from"]),
+    key(
+        "symbols",
+        Symbols,
+        Unset("all found"),
+        "Which symbols of the source trade",
+    )
+    .also(&["symbol", "tickers", "ticker", "universe"]),
+    key(
+        "members",
+        Path,
+        Unset("all symbols always"),
+        "Dated membership of an index: a file of symbol, from, to",
+    )
+    .later(),
+    key(
+        "start",
+        Day,
+        Unset("the first bar"),
+        "First day of the simulation; earlier bars serve the warm-up",
+    )
+    .also(&["from", "start_date"]),
+    key(
+        "end",
+        Day,
+        Unset("the last bar"),
+        "Last day of the simulation",
+    )
+    .also(&["to", "end_date"]),
+    key(
+        "bar",
+        BarSize,
+        Unset("as in the file"),
+        "Size of a bar; coarser than the file means resampled",
+    )
+    .also(&["timeframe", "interval", "freq", "resolution"]),
+    key(
+        "actions",
+        Path,
+        Unset("actions.csv beside the data, if there"),
+        "Dividends and splits",
+    ),
+    key(
+        "prices",
+        Choice(&["raw", "adjusted"]),
+        Word("raw"),
+        "Trade at prices as they were, with dividends and splits as events, or at adjusted ones",
+    ),
+    key(
+        "signals",
+        Choice(&["split", "total_return"]),
+        Word("split"),
+        "What expressions see: history scaled by splits, or by dividends too",
+    ),
+    key(
+        "dividend_yield",
+        Rate(from_to(0.0, 0.3)),
+        Unset("none"),
+        "Dividends of an index that has none in its data; paid daily",
+    ),
+    key(
+        "missing",
+        Choice(&["skip", "error"]),
+        Word("skip"),
+        "What a symbol without a bar on a session means",
+    ),
+    key(
+        "delist_after",
+        Whole {
+            min: 1,
+            max: 10_000,
+        },
+        Number(10.0),
+        "Sessions without a bar after which a symbol counts as delisted",
+    ),
+    key(
+        "delist_haircut",
+        Fraction(from_to(0.0, 1.0)),
+        Number(0.0),
+        "Share of the last close that is lost at a delisting",
+    ),
+    key(
+        "calendar",
+        Choice(&["nyse", "weekdays", "24/7", "none"]),
+        Unset("inferred from the dates"),
+        "Which days are sessions",
+    ),
+];
+
+const PERIODS: &[&str] = &["bar", "day", "week", "month", "quarter", "year"];
+
+const RULES: &[Key] = &[
+    key("enter", Expression, Unset("never"), "Condition that buys").also(&["entry", "buy", "long"]),
+    key(
+        "exit",
+        Expression,
+        Unset("never"),
+        "Condition that sells what is held",
+    )
+    .also(&["sell", "close"]),
+    key(
+        "short",
+        Expression,
+        Unset("never"),
+        "Condition that sells short; needs a margin account",
+    )
+    .also(&["short_enter", "enter_short", "short_entry"]),
+    key(
+        "cover",
+        Expression,
+        Unset("never"),
+        "Condition that buys a short back",
+    )
+    .also(&["short_exit", "exit_short"]),
+    key(
+        "priority",
+        Expression,
+        Unset("symbol order"),
+        "Number; larger buys first when cash or slots are short",
+    ),
+    key(
+        "cooldown_bars",
+        Whole {
+            min: 0,
+            max: 1_000_000,
+        },
+        Number(0.0),
+        "Closes after an exit on which nothing is bought",
+    )
+    .also(&["cooldown"]),
+    key(
+        "hold_bars_max",
+        Whole {
+            min: 1,
+            max: 10_000_000,
+        },
+        Unset("no limit"),
+        "Bars after which a position is sold",
+    )
+    .also(&["max_hold", "hold_max", "max_bars", "time_stop"]),
+    key(
+        "every",
+        Choice(PERIODS),
+        Word("bar"),
+        "When rules decide: at every bar, or on the last bar of a period",
+    ),
+];
+
+const SIZE: &[Key] = &[
+    key("method", Choice(&["equal", "fraction", "cash", "shares", "risk", "target_vol", "kelly"]), Word("equal"), "How the size of a buy is found")
+        .also(&["type", "mode"]),
+    key("value", Kind::Number(above(0.0, LARGE)), Unset("1 for fraction and kelly; else must be given"), "How much: of equity for fraction and risk, money for cash, a number for shares, volatility a year for target_vol, multiple of the formula for kelly")
+        .also(&["amount", "size", "percent", "pct"]),
+    key("max_positions", Whole { min: 1, max: 1_000_000 }, Unset("the number of symbols"), "Positions held at once")
+        .also(&["slots", "max_open"]),
+    key("max_weight", Fraction(above(0.0, 4.0)), Unset("no limit"), "Largest share of equity in one position at its entry"),
+    key("lot", Kind::Number(from_to(0.0, 1e9)), Number(0.0), "Shares are rounded down to multiples of this; 0 allows fractions"),
+    key("min_order", Kind::Number(from_to(0.0, LARGE)), Number(0.0), "Smallest order, in money"),
+    key("pyramid", Kind::Flag, Flag(false), "A further entry signal adds to a position"),
+];
+
+const STOPS: &[Key] = &[
+    key(
+        "stop",
+        Distance(above(0.0, 0.99)),
+        Unset("none"),
+        "Sell when the price falls this far below the entry",
+    )
+    .also(&["stop_loss", "stoploss", "sl", "loss"]),
+    key(
+        "target",
+        Distance(above(0.0, 2.0)),
+        Unset("none"),
+        "Sell when the price rises this far above the entry",
+    )
+    .also(&["take_profit", "takeprofit", "tp", "profit"]),
+    key(
+        "trail",
+        Distance(above(0.0, 0.99)),
+        Unset("none"),
+        "Sell when the price falls this far below its best since the entry",
+    )
+    .also(&["trailing", "trailing_stop", "trail_stop"]),
+    key(
+        "target_share",
+        Fraction(above(0.0, 1.0)),
+        Number(1.0),
+        "Part of the position that is sold at the target",
+    ),
+    key(
+        "breakeven",
+        Fraction(above(0.0, 2.0)),
+        Unset("never"),
+        "Gain after which the stop moves to the entry price",
+    )
+    .also(&["break_even"]),
+    key(
+        "entry_bar",
+        Kind::Flag,
+        Flag(true),
+        "Stops are live on the bar of the entry",
+    ),
+    key(
+        "ambiguity",
+        Choice(&["worst", "path", "best"]),
+        Word("worst"),
+        "Which comes first when one bar reaches stop and target: the stop, the extreme nearer to the open, the target",
+    ),
+];
+
+const FILL: &[Key] = &[
+    key(
+        "at",
+        Choice(&["next_open", "close", "next_close"]),
+        Word("next_open"),
+        "When a market order fills; \"close\" is the price that decided it",
+    ),
+    key(
+        "order",
+        Choice(&["market", "limit", "stop"]),
+        Word("market"),
+        "Kind of entry orders",
+    )
+    .also(&["type", "kind"]),
+    key(
+        "price",
+        Expression,
+        Unset("needed by limit and stop"),
+        "Limit or stop price of an entry",
+    ),
+    key(
+        "limit_touch",
+        Choice(&["through", "touch"]),
+        Word("through"),
+        "Whether a limit fills only when the price trades through it, or when it is touched",
+    ),
+    key(
+        "volume_cap",
+        Fraction(above(0.0, 1.0)),
+        Unset("no cap"),
+        "Largest share of a bar's volume that one order takes",
+    ),
+    key(
+        "tif",
+        Choice(&["day", "gtc"]),
+        Word("day"),
+        "How long a limit or stop order waits: one bar, or until it is cancelled",
+    )
+    .also(&["time_in_force"]),
+    key(
+        "close_at_end",
+        Kind::Flag,
+        Flag(false),
+        "Sell what is held at the last close",
+    ),
+];
+
+const COSTS: &[Key] = &[
+    key(
+        "preset",
+        Choice(&["none", "retail", "ibkr_fixed", "ibkr_tiered"]),
+        Unset("retail if the table has no key, else none"),
+        "Named costs to start from; keys beside it override them",
+    )
+    .also(&["broker", "model"]),
+    key(
+        "commission",
+        Fraction(from_to(0.0, 0.2)),
+        Number(0.0),
+        "Commission as a fraction of the value traded",
+    )
+    .also(&["fee", "fees", "commission_pct"]),
+    key(
+        "per_share",
+        Kind::Number(from_to(0.0, 100.0)),
+        Number(0.0),
+        "Commission in money a share",
+    ),
+    key(
+        "per_order",
+        Kind::Number(from_to(0.0, LARGE)),
+        Number(0.0),
+        "Commission in money an order",
+    )
+    .also(&["per_trade", "fixed"]),
+    key(
+        "per_contract",
+        Kind::Number(from_to(0.0, 1000.0)),
+        Number(0.0),
+        "Commission in money an option contract",
+    ),
+    key(
+        "min",
+        Kind::Number(from_to(0.0, LARGE)),
+        Number(0.0),
+        "Smallest commission of an order, in money",
+    )
+    .also(&["minimum"]),
+    key(
+        "max",
+        Fraction(above(0.0, 0.5)),
+        Unset("no cap"),
+        "Largest commission of an order as a fraction of its value",
+    )
+    .also(&["maximum"]),
+    key(
+        "slippage_bps",
+        BasisPoints(from_to(0.0, 1000.0)),
+        Number(0.0),
+        "What a market or stop order loses against its price, in basis points (2 is 0.02%)",
+    )
+    .also(&["slippage"]),
+    key(
+        "spread_bps",
+        BasisPoints(from_to(0.0, 2000.0)),
+        Number(0.0),
+        "Quoted spread in basis points; half of it is paid on each side",
+    )
+    .also(&["spread"]),
+    key(
+        "borrow_rate",
+        Fraction(from_to(0.0, 1.0)),
+        Unset("must be given for shorts"),
+        "What shares sold short cost a year",
+    ),
+];
+
+const ACCOUNT: &[Key] = &[
+    key(
+        "cash",
+        Kind::Number(above(0.0, LARGE)),
+        Number(100_000.0),
+        "Money at the start",
+    )
+    .also(&["capital", "initial_cash", "starting_cash", "equity"]),
+    key(
+        "kind",
+        Choice(&["cash", "margin"]),
+        Word("cash"),
+        "Cash: no shorts, no borrowing. Margin: both, at a price",
+    )
+    .also(&["type"]),
+    key(
+        "initial_margin",
+        Fraction(above(0.0, 1.0)),
+        Number(0.5),
+        "Equity needed to open a position, as a fraction of its value",
+    ),
+    key(
+        "maintenance_margin",
+        Fraction(above(0.0, 1.0)),
+        Number(0.25),
+        "Equity below this fraction of the positions' value forces a sale",
+    ),
+    key(
+        "margin_rate",
+        Fraction(from_to(0.0, 1.0)),
+        Unset("must be given for margin"),
+        "What borrowed cash costs a year",
+    ),
+    key(
+        "settlement_days",
+        Whole { min: 0, max: 10 },
+        Number(0.0),
+        "Sessions until the proceeds of a sale can be spent",
+    ),
+    key(
+        "each",
+        Kind::Flag,
+        Flag(false),
+        "Every symbol has an account of its own with this cash",
+    ),
+    key(
+        "dividends",
+        Choice(&["cash", "reinvest"]),
+        Word("cash"),
+        "What happens to dividends",
+    ),
+    key(
+        "raise_cash",
+        Choice(&["pro_rata", "largest", "refuse"]),
+        Word("pro_rata"),
+        "What is sold for a withdrawal",
+    )
+    .later(),
+    key(
+        "currency",
+        Text,
+        Word("USD"),
+        "Name of the money, for labels",
+    ),
+];
+
+const CASH: &[Key] = &[
+    key(
+        "yield",
+        Rate(from_to(-0.05, 0.5)),
+        Number(0.0),
+        "What the broker pays on idle cash a year (APY)",
+    )
+    .also(&["rate", "interest"]),
+    key(
+        "hurdle",
+        Rate(from_to(-0.05, 0.5)),
+        Unset("yield"),
+        "What savings would have paid a year, for the benchmark cash",
+    ),
+];
+
+const BENCHMARK: &[Key] = &[
+    key(
+        "symbols",
+        Symbols,
+        Unset("the universe held equally"),
+        "Symbols, each bought at the start and held",
+    )
+    .also(&["symbol"]),
+    key(
+        "blend",
+        Weights,
+        Unset("none"),
+        "A mix of symbols, reset to its weights every month",
+    ),
+    key("cash", Kind::Flag, Flag(true), "Savings at the hurdle"),
+    key(
+        "rate",
+        Rate(from_to(-0.05, 0.5)),
+        Unset("cash.yield"),
+        "Risk-free rate a year of the metrics that name one",
+    )
+    .also(&["risk_free", "rf"]),
+];
+
+const REPORT: &[Key] = &[
+    key("charts", Kind::Flag, Flag(true), "Draw the charts"),
+    key(
+        "scale",
+        Choice(&["auto", "linear", "log"]),
+        Word("auto"),
+        "Scale of the equity chart; auto takes log where the range asks for it",
+    ),
+    key(
+        "profile",
+        Text,
+        Unset("ours alone"),
+        "Whose metric definitions are printed beside ours",
+    )
+    .later(),
+];
+
+/// Costs under a name. Fractions and money as in [`crate::strategy::Costs`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CostPreset {
+    /// Its name in `preset`.
+    pub name: &'static str,
+    /// Whose costs these are.
+    pub about: &'static str,
+    /// Values of the keys of `[costs]`; those left out are 0, `max` is then no cap.
+    pub values: &'static [(&'static str, f64)],
+}
+
+/// The named costs. Brokers' schedules change: these are US stocks as published, without
+/// regulatory fees, and with the slippage of `retail`.
+pub static COST_PRESETS: &[CostPreset] = &[
+    CostPreset {
+        name: "none",
+        about: "No cost of any kind",
+        values: &[],
+    },
+    CostPreset {
+        name: "retail",
+        about: "No commission, 2 basis points of slippage, 0.65 an option contract",
+        values: &[("slippage_bps", 2.0), ("per_contract", 0.65)],
+    },
+    CostPreset {
+        name: "ibkr_fixed",
+        about: "Interactive Brokers, fixed pricing: 0.005 a share, at least 1.00 and at most 1% an order",
+        values: &[
+            ("per_share", 0.005),
+            ("min", 1.0),
+            ("max", 0.01),
+            ("per_contract", 0.65),
+            ("slippage_bps", 2.0),
+        ],
+    },
+    CostPreset {
+        name: "ibkr_tiered",
+        about: "Interactive Brokers, tiered pricing up to 300,000 shares a month: 0.0035 a share, at least 0.35 and at most 1% an order; exchange and clearing fees come on top",
+        values: &[
+            ("per_share", 0.0035),
+            ("min", 0.35),
+            ("max", 0.01),
+            ("per_contract", 0.65),
+            ("slippage_bps", 2.0),
+        ],
+    },
+];
+
+/// The table of this name; `""` is the top of the file.
+pub fn find_table(name: &str) -> Option<&'static Table> {
+    TABLES.iter().find(|table| table.name == name)
+}
+
+impl Table {
+    /// The rows of a table with fixed keys; none for one whose keys the user names.
+    pub fn rows(&self) -> &'static [Key] {
+        match self.keys {
+            Keys::Fixed(rows) => rows,
+            Keys::Named(_) => &[],
+        }
+    }
+
+    /// The row of this key.
+    pub fn find(&self, name: &str) -> Option<&'static Key> {
+        self.rows().iter().find(|key| key.name == name)
+    }
+}
