@@ -144,7 +144,7 @@ fn macd_first(args: &[f64]) -> usize {
 
 /// Mean of the last `n` values, into `out[n - 1..]`.
 pub(super) fn sma(x: &[f64], n: usize, out: &mut [f64]) {
-    means(x, n, |i, mean| out[i] = mean);
+    means(x, n, |i, pivot, offset| out[i] = pivot + offset);
 }
 
 /// `ta`'s exponential average of smoothing 2 / (`period` + 1), its first sample the given start:

@@ -74,13 +74,15 @@ impl Ordered {
         count
     }
 
-    /// Sum of (v - `level`) over the values v above `level`.
-    pub(super) fn sum_above(&self, level: f64) -> f64 {
+    /// Sum of (v - level) over the values v above the level `pivot + offset`, which is taken in two
+    /// parts so that small distances from it keep their precision.
+    pub(super) fn sum_above(&self, pivot: f64, offset: f64) -> f64 {
         let mut sum = 0.0;
         let mut at = self.root;
         while let Some(node) = self.nodes.get(at as usize) {
-            if node.value > level {
-                sum += (node.value - level) + self.sum_around(node.right, level);
+            let distance = (node.value - pivot) - offset;
+            if distance > 0.0 {
+                sum += distance + self.sum_around(node.right, pivot, offset);
                 at = node.left;
             } else {
                 at = node.right;
@@ -93,18 +95,18 @@ impl Ordered {
         self.nodes.get(at as usize).map_or(0, |node| node.count)
     }
 
-    /// Sum over a subtree of (value - `level`).
-    fn sum_around(&self, at: u32, level: f64) -> f64 {
+    /// Sum over a subtree of (value - level), level = `pivot + offset`.
+    fn sum_around(&self, at: u32, pivot: f64, offset: f64) -> f64 {
         self.nodes.get(at as usize).map_or(0.0, |node| {
-            node.spread + f64::from(node.count) * (node.value - level)
+            node.spread + f64::from(node.count) * ((node.value - pivot) - offset)
         })
     }
 
     /// Rebuilds the totals of a node from its children.
     fn refresh(&mut self, at: u32) {
         let node = self.nodes[at as usize];
-        let spread =
-            self.sum_around(node.left, node.value) + self.sum_around(node.right, node.value);
+        let spread = self.sum_around(node.left, node.value, 0.0)
+            + self.sum_around(node.right, node.value, 0.0);
         let count = 1 + self.count(node.left) + self.count(node.right);
         let node = &mut self.nodes[at as usize];
         node.spread = spread;

@@ -277,17 +277,17 @@ const PLAIN_MAX: usize = 128;
 fn cci(bars: BarRun<'_>, n: usize, out: &mut [f64]) {
     let typical: Vec<f64> = (0..bars.len()).map(|i| bars.typical(i)).collect();
     let count = n as f64;
-    let index = |i: usize, mean: f64, deviations: f64| {
-        let above = typical[i] - mean;
-        if above == 0.0 || deviations == 0.0 {
+    let index = |above: f64, distances: f64| {
+        if above == 0.0 || distances == 0.0 {
             0.0
         } else {
-            above / (0.015 * (deviations / count))
+            above / (0.015 * (distances / count))
         }
     };
     if n <= PLAIN_MAX {
-        means(&typical, n, |i, mean| {
-            out[i] = index(i, mean, sum_of_distances(&typical[i + 1 - n..=i], mean));
+        means(&typical, n, |i, pivot, offset| {
+            let distances = sum_of_distances(&typical[i + 1 - n..=i], pivot, offset);
+            out[i] = index((typical[i] - pivot) - offset, distances);
         });
         return;
     }
@@ -295,23 +295,24 @@ fn cci(bars: BarRun<'_>, n: usize, out: &mut [f64]) {
     for (bar, value) in typical[..n - 1].iter().enumerate() {
         window.push(bar, *value);
     }
-    means(&typical, n, |i, mean| {
+    means(&typical, n, |i, pivot, offset| {
         window.push(i, typical[i]);
         // Deviations above and below a mean cancel, so those above are half of the distances.
-        out[i] = index(i, mean, 2.0 * window.sum_above(mean));
+        let distances = 2.0 * window.sum_above(pivot, offset);
+        out[i] = index((typical[i] - pivot) - offset, distances);
     });
 }
 
-/// Sum of |x - level|, in four partial sums.
-fn sum_of_distances(x: &[f64], level: f64) -> f64 {
+/// Sum of |x - (pivot + offset)|, in four partial sums.
+fn sum_of_distances(x: &[f64], pivot: f64, offset: f64) -> f64 {
     let mut sums = [0.0; 4];
     let fours = x.chunks_exact(4);
     for (sum, v) in sums.iter_mut().zip(fours.remainder()) {
-        *sum += (v - level).abs();
+        *sum += ((v - pivot) - offset).abs();
     }
     for four in fours {
         for (sum, v) in sums.iter_mut().zip(four) {
-            *sum += (v - level).abs();
+            *sum += ((v - pivot) - offset).abs();
         }
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])

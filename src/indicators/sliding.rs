@@ -140,15 +140,17 @@ pub(super) fn moments(x: &[f64], n: usize, mut emit: impl FnMut(usize, Moments))
     );
 }
 
-/// Calls `emit(i, mean)` for the windows of `n` values that end at `i` in `n - 1..x.len()`.
-pub(super) fn means(x: &[f64], n: usize, mut emit: impl FnMut(usize, f64)) {
+/// Calls `emit(i, pivot, offset)` for the windows of `n` values that end at `i` in `n - 1..x.len()`:
+/// the mean is pivot + offset, kept in two so that (x - pivot) - offset is x less the mean to full
+/// precision.
+pub(super) fn means(x: &[f64], n: usize, mut emit: impl FnMut(usize, f64, f64)) {
     let count = n as f64;
     slide(
         x.len(),
         n,
         |i, p| x[i] - x[p],
         |a, b| a + b,
-        |i, p, sum| emit(i, x[p] + sum / count),
+        |i, p, sum| emit(i, x[p], sum / count),
     );
 }
 

@@ -60,18 +60,17 @@ impl Volume for TradedClose {
 }
 
 fn vwap(bars: BarRun<'_>, n: usize, out: &mut [f64]) {
-    let typical: Vec<f64> = (0..bars.len()).map(|i| bars.typical(i)).collect();
+    let traded: Vec<(f64, f64)> = (0..bars.len())
+        .map(|i| (bars.typical(i) * bars.volume[i], bars.volume[i]))
+        .collect();
     slide(
-        typical.len(),
+        traded.len(),
         n,
-        |i, p| {
-            let volume = bars.volume[i];
-            ((typical[i] - typical[p]) * volume, volume)
-        },
+        |i, _| traded[i],
         |a, b| (a.0 + b.0, a.1 + b.1),
-        |i, p, (money, volume)| {
+        |i, _, (money, volume)| {
             // 0/0 is NaN: nothing was traded.
-            out[i] = typical[p] + money / volume;
+            out[i] = money / volume;
         },
     );
 }
