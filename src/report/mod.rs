@@ -3,7 +3,14 @@
 
 pub mod cell;
 pub mod chart;
+pub mod conventions;
 pub mod csv;
+pub mod figure;
 pub mod folder;
+pub mod json;
 pub mod manifest;
+pub mod summary;
+pub mod text;
 pub mod verify;
+
+pub use summary::Summary;

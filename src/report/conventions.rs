@@ -1,0 +1,215 @@
+//! The assumptions of a strategy in plain words, a line a question, for the terminal and the tear
+//! sheet. The full list with every default is in the manifest.
+
+use crate::report::figure;
+use crate::strategy::{
+    AccountKind, Ambiguity, Costs, Distance, Every, FillAt, OrderKind, Prices, Rate, Rules,
+    SizeMethod, Strategy,
+};
+
+/// What was assumed: the question (`Costs`), and the answer.
+pub fn in_words(strategy: &Strategy) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("Orders", orders(strategy)),
+        ("Size", size(strategy)),
+        ("Stops", stops(strategy)),
+        ("Costs", costs(&strategy.costs)),
+        ("Account", account(strategy)),
+        ("Prices", prices(strategy)),
+    ];
+    lines.retain(|(_, words)| !words.is_empty());
+    lines
+}
+
+fn orders(strategy: &Strategy) -> String {
+    let fill = &strategy.fill;
+    let decided = match strategy.rules.every {
+        Every::Bar => "decided at each close",
+        Every::Day => "decided at the day's last close",
+        Every::Week => "decided at the week's last close",
+        Every::Month => "decided at the month's last close",
+        Every::Quarter => "decided at the quarter's last close",
+        Every::Year => "decided at the year's last close",
+    };
+    let at = match fill.at {
+        FillAt::NextOpen => "filled at the next open",
+        FillAt::Close => "filled at that same close",
+        FillAt::NextClose => "filled at the next close",
+    };
+    let mut words = vec![decided.to_string()];
+    let price = fill.price.as_ref().map_or("", |p| p.text.as_str());
+    match fill.order {
+        OrderKind::Market => words.push(at.to_string()),
+        OrderKind::Limit if fill.limit_through => {
+            words.push(format!("entries by limit at {price}, to be traded through"));
+        }
+        OrderKind::Limit => words.push(format!("entries by limit at {price}, to be touched")),
+        OrderKind::Stop => words.push(format!("entries by stop at {price}")),
+    }
+    if let Some(cap) = fill.volume_cap {
+        words.push(format!(
+            "at most {} of a bar's volume",
+            figure::percent(cap)
+        ));
+    }
+    words.extend(timing(&strategy.rules));
+    if fill.close_at_end {
+        words.push("all sold at the last close".to_string());
+    }
+    words.join(", ")
+}
+
+fn timing(rules: &Rules) -> impl Iterator<Item = String> {
+    let held = rules.hold_bars_max;
+    let rest = (rules.cooldown_bars > 0).then_some(rules.cooldown_bars);
+    let held = held.map(|bars| format!("held at most {bars} bars"));
+    let rest = rest.map(|bars| format!("no entry for {bars} bars after an exit"));
+    held.into_iter().chain(rest)
+}
+
+fn size(strategy: &Strategy) -> String {
+    let size = &strategy.size;
+    let each = match size.method {
+        SizeMethod::Equal => match size.max_positions {
+            Some(1) => "all of equity in one position".to_string(),
+            Some(slots) => format!("equity / {slots} a position"),
+            None => "equity / number of symbols a position".to_string(),
+        },
+        SizeMethod::Fraction => format!("{} of equity a position", figure::percent(size.value)),
+        SizeMethod::Cash => format!("{} a position", figure::money(size.value)),
+        SizeMethod::Shares => format!("{} shares a position", figure::grouped(size.value, 0)),
+        SizeMethod::Risk => format!("{} of equity lost at the stop", figure::percent(size.value)),
+        SizeMethod::TargetVol => {
+            format!(
+                "volatility of {} a year a position",
+                figure::percent(size.value)
+            )
+        }
+        SizeMethod::Kelly => format!("{} of Kelly's fraction", figure::percent(size.value)),
+    };
+    let mut words = vec![each];
+    if size.method != SizeMethod::Equal
+        && let Some(slots) = size.max_positions
+    {
+        words.push(format!("at most {slots} positions"));
+    }
+    if let Some(weight) = size.max_weight {
+        words.push(format!("at most {} in one", figure::percent(weight)));
+    }
+    words.push(match size.lot {
+        lot if lot <= 0.0 => "fractional shares".to_string(),
+        1.0 => "whole shares".to_string(),
+        lot => format!("lots of {lot} shares"),
+    });
+    if size.pyramid {
+        words.push("further entries add".to_string());
+    }
+    words.join(", ")
+}
+
+fn stops(strategy: &Strategy) -> String {
+    let stops = &strategy.stops;
+    let mut words = Vec::new();
+    let mut add = |name: &str, distance: &Option<Distance>, from: &str| {
+        if let Some(distance) = distance {
+            words.push(format!("{name} {} {from}", away(distance)));
+        }
+    };
+    add("stop", &stops.stop, "from the fill");
+    add("target", &stops.target, "from the fill");
+    add("trail", &stops.trail, "from the best price");
+    if words.is_empty() {
+        return String::new();
+    }
+    if stops.stop.is_some() && stops.target.is_some() || stops.trail.is_some() {
+        words.push(match stops.ambiguity {
+            Ambiguity::Worst => "a bar that reaches both counts as the stop".to_string(),
+            Ambiguity::Path => "of both, the one nearer to the open comes first".to_string(),
+            Ambiguity::Best => "a bar that reaches both counts as the target".to_string(),
+        });
+    }
+    if !stops.entry_bar {
+        words.push("live from the bar after the entry".to_string());
+    }
+    words.join(", ")
+}
+
+fn away(distance: &Distance) -> String {
+    match distance {
+        Distance::Fraction(fraction) => figure::percent(*fraction),
+        Distance::Expr(text) => text.text.clone(),
+    }
+}
+
+fn costs(costs: &Costs) -> String {
+    let mut words = Vec::new();
+    if costs.commission > 0.0 {
+        words.push(format!("commission {}", figure::percent(costs.commission)));
+    }
+    if costs.per_share > 0.0 {
+        words.push(format!("{} a share", costs.per_share));
+    }
+    if costs.per_order > 0.0 {
+        words.push(format!("{} an order", costs.per_order));
+    }
+    if costs.min > 0.0 {
+        words.push(format!("at least {} an order", costs.min));
+    }
+    if costs.slippage_bps > 0.0 {
+        words.push(format!("slippage {} bp a side", costs.slippage_bps));
+    }
+    if costs.spread_bps > 0.0 {
+        words.push(format!("half of a {} bp spread a side", costs.spread_bps));
+    }
+    if let Some(rate) = costs.borrow_rate {
+        words.push(format!("shorts cost {} a year", figure::percent(rate)));
+    }
+    if words.is_empty() {
+        words.push("none".to_string());
+    }
+    if costs.defaulted {
+        words.push("nobody chose them".to_string());
+    }
+    words.join(", ")
+}
+
+fn account(strategy: &Strategy) -> String {
+    let account = &strategy.account;
+    let mut cash = format!("{} {}", figure::grouped(account.cash, 0), account.currency);
+    if account.each {
+        cash.push_str(" for each symbol");
+    }
+    let kind = match account.kind {
+        AccountKind::Cash => "cash account".to_string(),
+        AccountKind::Margin => format!(
+            "margin account at {} a year",
+            account
+                .margin_rate
+                .map_or_else(String::new, figure::percent)
+        ),
+    };
+    let mut words = vec![cash.trim().to_string(), kind];
+    if account.settlement_days > 0 {
+        let days = account.settlement_days as usize;
+        words.push(format!(
+            "sales settle in {}",
+            figure::plural(days, "session", "sessions")
+        ));
+    }
+    words.push(match &strategy.cash.yield_ {
+        Rate::Constant(rate) if *rate == 0.0 => "idle cash earns nothing".to_string(),
+        Rate::Constant(rate) => format!("idle cash earns {} a year", figure::percent(*rate)),
+        Rate::File(_) => "idle cash earns a dated rate".to_string(),
+    });
+    if account.reinvest_dividends {
+        words.push("dividends are reinvested".to_string());
+    }
+    words.join(", ")
+}
+
+fn prices(strategy: &Strategy) -> String {
+    match strategy.data.prices {
+        Prices::Raw => "as traded; splits and dividends are booked where the data has them".into(),
+        Prices::Adjusted => "adjusted for splits and dividends, so none is booked".into(),
+    }
+}

@@ -1,0 +1,146 @@
+//! A summary as JSON: one object a strategy, on one line, with `"schema": 1`.
+//!
+//! Every metric is a bare number or `null`, and why it is null stands in `absent`. Numbers are the
+//! shortest that read back to the same f64.
+
+use crate::metrics::{Metrics, all};
+use crate::portfolio::Stream;
+use crate::report::manifest::SCHEMA;
+use crate::report::summary::{Figures, Summary, Warning};
+use serde_json::{Map, Value, json};
+
+/// The object of a strategy. `files` are the paths of what was written.
+pub fn object(summary: &Summary, files: &[String]) -> Value {
+    let period = &summary.period;
+    let given = summary.assumptions.iter().filter(|(_, _, given)| *given);
+    let given: Vec<&String> = given.map(|(key, ..)| key).collect();
+    let mut object = json!({
+        "schema": SCHEMA,
+        "name": summary.name,
+        "period": {
+            "start": period.start_text(),
+            "end": period.end_text(),
+            "bars": period.bars,
+            "warmup_bars": period.warmup_bars,
+            "periods_a_year": period.periods_a_year,
+        },
+        "assumptions": assumptions(summary),
+        "given": given,
+        "metrics": metrics(&summary.metrics),
+        "absent": absent(&summary.metrics),
+        "benchmarks": by_name(&summary.benchmarks),
+        "income": income(summary),
+        "orders": orders(summary),
+        "ambiguity": ambiguity(summary),
+        "caveats": caveats(&summary.caveats),
+        "files": files,
+    });
+    if !summary.each.is_empty()
+        && let Some(object) = object.as_object_mut()
+    {
+        object.insert("each".to_string(), by_name(&summary.each));
+    }
+    object
+}
+
+/// The object on one line, with a newline at the end.
+pub fn line(summary: &Summary, files: &[String]) -> String {
+    object(summary, files).to_string() + "\n"
+}
+
+/// Every key of the table in its order; a metric that was not computed is null.
+pub fn metrics(metrics: &Metrics) -> Value {
+    let pairs = all().map(|row| (row.key.to_string(), number(metrics.get(row.key))));
+    Value::Object(pairs.collect())
+}
+
+/// Key and reason of every metric that is null.
+pub fn absent(metrics: &Metrics) -> Value {
+    let absent = all().filter_map(|row| {
+        let reason = metrics.reason(row.key)?;
+        Some((row.key.to_string(), Value::from(reason)))
+    });
+    Value::Object(absent.collect())
+}
+
+fn by_name(all: &[Figures]) -> Value {
+    let pairs = all
+        .iter()
+        .map(|one| (one.name.clone(), metrics(&one.metrics)));
+    Value::Object(pairs.collect())
+}
+
+/// A number, or null when there is none.
+fn number(value: Option<f64>) -> Value {
+    // Adding zero turns -0.0 into 0.0.
+    value.map_or(Value::Null, |v| Value::from(v + 0.0))
+}
+
+/// Keys as `table.key`; values as JSON where the TOML text is a value, else the words for "unset".
+fn assumptions(summary: &Summary) -> Value {
+    let pairs = summary
+        .assumptions
+        .iter()
+        .map(|(key, value, _)| (key.clone(), of_toml(value)));
+    Value::Object(pairs.collect())
+}
+
+fn of_toml(text: &str) -> Value {
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
+    let value = parsed.ok().and_then(|mut table| table.remove("value"));
+    value.map_or_else(|| Value::from(text), from_toml)
+}
+
+fn from_toml(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::from(text),
+        toml::Value::Integer(whole) => Value::from(whole),
+        toml::Value::Float(float) => number(Some(float)),
+        toml::Value::Boolean(flag) => Value::from(flag),
+        toml::Value::Datetime(date) => Value::from(date.to_string()),
+        toml::Value::Array(items) => items.into_iter().map(from_toml).collect(),
+        toml::Value::Table(table) => {
+            let pairs = table.into_iter().map(|(k, v)| (k, from_toml(v)));
+            Value::Object(pairs.collect())
+        }
+    }
+}
+
+/// Every stream, zero ones too, and their total, the change of equity.
+fn income(summary: &Summary) -> Value {
+    let amount = |stream: Stream| {
+        let found = summary.income.iter().find(|(s, _)| *s == stream);
+        number(Some(found.map_or(0.0, |(_, amount)| *amount)))
+    };
+    let streams = Stream::ALL.map(|stream| (stream.name().to_string(), amount(stream)));
+    let mut object: Map<String, Value> = streams.into_iter().collect();
+    let total = number(Some(summary.change_of_equity()));
+    object.insert("total".to_string(), total);
+    Value::Object(object)
+}
+
+fn orders(summary: &Summary) -> Value {
+    let counts = summary.orders_by_outcome();
+    let pairs = counts
+        .into_iter()
+        .map(|(outcome, count)| (outcome.name().to_string(), Value::from(count)));
+    Value::Object(pairs.collect())
+}
+
+fn ambiguity(summary: &Summary) -> Value {
+    summary.ambiguous.map_or(Value::Null, |band| {
+        json!({
+            "trades": band.trades,
+            "worst": number(Some(band.worst)),
+            "path": number(Some(band.path)),
+            "best": number(Some(band.best)),
+        })
+    })
+}
+
+fn caveats(caveats: &[Warning]) -> Value {
+    caveats
+        .iter()
+        .map(|c| json!({"code": c.code, "text": c.text, "advice": c.advice}))
+        .collect()
+}

@@ -1,0 +1,224 @@
+//! One run as everything that is said about it: the terminal, JSON and the charts read this and
+//! nothing else, so that they cannot disagree.
+//!
+//! [`Summary::of`] is the one place that gathers it. Numbers come from `metrics` and from the run's
+//! books; here they are only put beside one another and added up by name.
+
+use crate::engine::{Ambiguous, Run};
+use crate::execution::{Outcome, Reason};
+use crate::metrics::Metrics;
+use crate::portfolio::Stream;
+use crate::report::cell;
+use crate::report::conventions;
+use crate::strategy::Strategy;
+use crate::units::Micros;
+use std::collections::BTreeMap;
+
+/// The days that a run simulated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Period {
+    /// Moment of the first bar.
+    pub start: Micros,
+    /// Moment of the last bar.
+    pub end: Micros,
+    /// Bars stand inside days.
+    pub is_intraday: bool,
+    /// Number of bars.
+    pub bars: usize,
+    /// Bars before the first that warm-up could read.
+    pub warmup_bars: usize,
+    /// Bars a year, which annual figures are scaled with.
+    pub periods_a_year: f64,
+}
+
+impl Period {
+    /// The first bar as files write it.
+    pub fn start_text(&self) -> String {
+        cell::moment(self.start, self.is_intraday)
+    }
+
+    /// The last bar as files write it.
+    pub fn end_text(&self) -> String {
+        cell::moment(self.end, self.is_intraday)
+    }
+}
+
+/// A name and the figures under it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// Name of a strategy, benchmark or symbol.
+    pub name: String,
+    /// Its figures.
+    pub metrics: Metrics,
+}
+
+/// How many orders ended in one way for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderCount {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// How many.
+    pub count: usize,
+}
+
+/// Something to beware of, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Stable name in JSON, for example `few_trades`.
+    pub code: String,
+    /// What it is.
+    pub text: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// Money by stream, for the whole run or a part of it.
+pub type Income = Vec<(Stream, f64)>;
+
+/// Everything that is said about one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Name of the strategy.
+    pub name: String,
+    /// What it does, often empty.
+    pub about: String,
+    /// The days simulated.
+    pub period: Period,
+    /// Symbols that could be traded.
+    pub symbols: Vec<String>,
+    /// The assumptions in words: a question and its answer.
+    pub conventions: Vec<(&'static str, String)>,
+    /// Every assumption: key, value as TOML text, and whether it was given.
+    pub assumptions: Vec<(String, String, bool)>,
+    /// The strategy's figures.
+    pub metrics: Metrics,
+    /// Those of each benchmark.
+    pub benchmarks: Vec<Figures>,
+    /// With `[account] each`: those of every symbol's own account.
+    pub each: Vec<Figures>,
+    /// Where the money came from; sums to the change of equity.
+    pub income: Income,
+    /// The same by symbol; the empty name is cash.
+    pub income_by_symbol: Vec<(String, Income)>,
+    /// Equity before the first bar.
+    pub start_equity: f64,
+    /// Equity at the last close.
+    pub end_equity: f64,
+    /// Orders by outcome and reason.
+    pub orders: Vec<OrderCount>,
+    /// The ambiguity band, when a trade was ambiguous.
+    pub ambiguous: Option<Ambiguous>,
+    /// What to beware of.
+    pub caveats: Vec<Warning>,
+}
+
+/// What a summary is gathered from.
+#[derive(Debug, Clone)]
+pub struct Parts<'a> {
+    /// The strategy.
+    pub strategy: &'a Strategy,
+    /// Its run.
+    pub run: &'a Run,
+    /// Its figures.
+    pub metrics: Metrics,
+    /// Figures of each benchmark.
+    pub benchmarks: Vec<Figures>,
+    /// Figures of every symbol's own account.
+    pub each: Vec<Figures>,
+    /// What to beware of.
+    pub caveats: Vec<Warning>,
+}
+
+impl Summary {
+    /// Puts together what is said about a run.
+    pub fn of(parts: Parts<'_>) -> Self {
+        let Parts { strategy, run, .. } = parts;
+        Summary {
+            name: strategy.name.clone(),
+            about: strategy.about.clone(),
+            period: period(run),
+            symbols: run.symbols.clone(),
+            conventions: conventions::in_words(strategy),
+            assumptions: strategy.assumptions.clone(),
+            metrics: parts.metrics,
+            benchmarks: parts.benchmarks,
+            each: parts.each,
+            income: income(run),
+            income_by_symbol: income_by_symbol(run),
+            start_equity: run.start_equity,
+            end_equity: run.equity.last().copied().unwrap_or(run.start_equity),
+            orders: orders(run),
+            ambiguous: run.ambiguous,
+            caveats: parts.caveats,
+        }
+    }
+
+    /// Change of equity over the run, flows included: what the income adds up to.
+    pub fn change_of_equity(&self) -> f64 {
+        self.end_equity - self.start_equity
+    }
+
+    /// Orders of each outcome, in the order of [`Outcome`].
+    pub fn orders_by_outcome(&self) -> Vec<(Outcome, usize)> {
+        let mut counts: Vec<(Outcome, usize)> = Vec::new();
+        for order in &self.orders {
+            match counts.last_mut() {
+                Some((outcome, count)) if *outcome == order.outcome => *count += order.count,
+                _ => counts.push((order.outcome, order.count)),
+            }
+        }
+        counts
+    }
+}
+
+fn period(run: &Run) -> Period {
+    Period {
+        start: run.time.first().copied().unwrap_or_default(),
+        end: run.time.last().copied().unwrap_or_default(),
+        is_intraday: cell::is_intraday(&run.time),
+        bars: run.time.len(),
+        warmup_bars: run.warmup_bars,
+        periods_a_year: run.periods_a_year,
+    }
+}
+
+fn income(run: &Run) -> Income {
+    sum_by_stream(run.income.iter().map(|row| (row.stream, row.amount)))
+}
+
+fn sum_by_stream(amounts: impl Iterator<Item = (Stream, f64)>) -> Income {
+    let mut sums = Stream::ALL.map(|stream| (stream, 0.0));
+    for (stream, amount) in amounts {
+        sums[stream as usize].1 += amount;
+    }
+    sums.into_iter().filter(|(_, sum)| *sum != 0.0).collect()
+}
+
+fn income_by_symbol(run: &Run) -> Vec<(String, Income)> {
+    let mut symbols: BTreeMap<Option<usize>, Vec<(Stream, f64)>> = BTreeMap::new();
+    for row in &run.income {
+        let amounts = symbols.entry(row.symbol).or_default();
+        amounts.push((row.stream, row.amount));
+    }
+    let name = |symbol: Option<usize>| symbol.map_or(String::new(), |s| run.symbols[s].clone());
+    symbols
+        .into_iter()
+        .map(|(symbol, amounts)| (name(symbol), sum_by_stream(amounts.into_iter())))
+        .collect()
+}
+
+fn orders(run: &Run) -> Vec<OrderCount> {
+    let mut counts: BTreeMap<(u8, Reason), OrderCount> = BTreeMap::new();
+    for order in &run.orders {
+        let key = (order.outcome as u8, order.reason);
+        let entry = counts.entry(key).or_insert(OrderCount {
+            outcome: order.outcome,
+            reason: order.reason,
+            count: 0,
+        });
+        entry.count += 1;
+    }
+    counts.into_values().collect()
+}

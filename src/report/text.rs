@@ -1,0 +1,396 @@
+//! The summary of a run in the terminal: 80 columns, no colour needed, numbers to the right.
+
+use crate::metrics::{Metrics, Unit, find};
+use crate::portfolio::Stream;
+use crate::report::figure;
+use crate::report::summary::{Figures, Summary};
+
+/// Width of the page in columns.
+const WIDTH: usize = 80;
+/// Left margin of everything under a heading.
+const MARGIN: usize = 2;
+/// Width of the names of rows.
+const LABEL: usize = 24;
+/// Columns of figures that a table takes; further ones are only named.
+const COLUMNS: usize = 5;
+
+/// One row of a table of figures.
+enum Row {
+    /// A metric under its own label.
+    Of(&'static str),
+    /// The 90% interval of the Sharpe ratio.
+    SharpeInterval,
+}
+
+/// The rows, in groups with a heading.
+const GROUPS: [(&str, &[Row]); 3] = [
+    (
+        "Return and risk",
+        &[
+            Row::Of("end_equity"),
+            Row::Of("total_return"),
+            Row::Of("cagr"),
+            Row::Of("excess_over_cash"),
+            Row::Of("volatility"),
+            Row::Of("max_drawdown"),
+            Row::Of("max_drawdown_days"),
+            Row::Of("worst_month"),
+            Row::Of("sharpe"),
+            Row::SharpeInterval,
+            Row::Of("psr"),
+            Row::Of("sortino"),
+            Row::Of("calmar"),
+            Row::Of("beta"),
+            Row::Of("alpha"),
+        ],
+    ),
+    (
+        "Trading",
+        &[
+            Row::Of("exposure"),
+            Row::Of("turnover"),
+            Row::Of("trades"),
+            Row::Of("win_rate"),
+            Row::Of("profit_factor"),
+            Row::Of("avg_trade"),
+            Row::Of("avg_win"),
+            Row::Of("avg_loss"),
+            Row::Of("best_trade"),
+            Row::Of("worst_trade"),
+            Row::Of("avg_bars_held"),
+        ],
+    ),
+    ("", &[]),
+];
+
+/// The whole summary. `written` is the folder and the names of what was written there.
+pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String {
+    let mut page = Page::default();
+    head(&mut page, summary);
+    let mut columns = vec![(summary.name.as_str(), &summary.metrics)];
+    let of = |one: &'_ Figures| -> (String, Metrics) { (one.name.clone(), one.metrics.clone()) };
+    let benchmarks: Vec<(String, Metrics)> = summary.benchmarks.iter().map(of).collect();
+    columns.extend(benchmarks.iter().map(|(name, m)| (name.as_str(), m)));
+    figures(&mut page, &columns);
+    each(&mut page, summary);
+    income(&mut page, summary);
+    orders(&mut page, summary);
+    ambiguity(&mut page, summary);
+    caveats(&mut page, summary);
+    files(&mut page, written);
+    page.text
+}
+
+/// Text that grows line by line.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, heading: &str) {
+        self.line("");
+        self.line(heading);
+    }
+
+    /// Words wrapped to the page's width, the first line after `first`, the others under it.
+    fn wrapped(&mut self, first: &str, words: &str) {
+        let indent = width(first);
+        let mut line = first.to_string();
+        let mut is_empty = true;
+        for word in words.split_whitespace() {
+            if !is_empty && width(&line) + 1 + width(word) > WIDTH {
+                self.line(&line);
+                line = " ".repeat(indent);
+                is_empty = true;
+            }
+            if !is_empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            is_empty = false;
+        }
+        self.line(&line);
+    }
+}
+
+/// Columns that a text takes in a terminal, a character each.
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn left(text: &str, columns: usize) -> String {
+    let mut cell = shortened(text, columns);
+    cell.push_str(&" ".repeat(columns - width(&cell)));
+    cell
+}
+
+fn right(text: &str, columns: usize) -> String {
+    let cell = shortened(text, columns);
+    " ".repeat(columns - width(&cell)) + &cell
+}
+
+/// A text cut to `columns`, with an ellipsis where something is missing.
+fn shortened(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_string();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+fn head(page: &mut Page, summary: &Summary) {
+    page.line(&summary.name);
+    if !summary.about.is_empty() {
+        page.wrapped("", &summary.about);
+    }
+    page.line("");
+    let period = &summary.period;
+    let mut days = format!(
+        "{} to {}, {}, {} a year",
+        period.start_text(),
+        period.end_text(),
+        figure::plural(period.bars, "bar", "bars"),
+        figure::grouped(period.periods_a_year, 0),
+    );
+    days.push_str(&match period.warmup_bars {
+        0 => ", none before it for warm-up".to_string(),
+        bars => format!(
+            ", {} before it for warm-up",
+            figure::grouped(bars as f64, 0)
+        ),
+    });
+    answer(page, "Period", &days);
+    answer(page, "Symbols", &symbols(&summary.symbols));
+    for (question, words) in &summary.conventions {
+        answer(page, question, words);
+    }
+}
+
+fn answer(page: &mut Page, question: &str, words: &str) {
+    page.wrapped(
+        &format!("{}{}", " ".repeat(MARGIN), left(question, 10)),
+        words,
+    );
+}
+
+fn symbols(symbols: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let mut words = symbols[..symbols.len().min(SHOWN)].join(", ");
+    if symbols.len() > SHOWN {
+        words.push_str(&format!(" and {} more", symbols.len() - SHOWN));
+    }
+    words
+}
+
+/// Names side by side, a row a metric. Rows that no column has are left out.
+pub(crate) fn figures_text(columns: &[(&str, &Metrics)]) -> String {
+    let mut page = Page::default();
+    figures(&mut page, columns);
+    page.text
+}
+
+fn figures(page: &mut Page, columns: &[(&str, &Metrics)]) {
+    let shown = &columns[..columns.len().min(COLUMNS)];
+    let room = WIDTH - MARGIN - LABEL;
+    let column = (room / shown.len().max(1)).clamp(10, 18);
+    for (heading, rows) in GROUPS.iter().filter(|(_, rows)| !rows.is_empty()) {
+        let mut header = left(heading, MARGIN + LABEL);
+        for (name, _) in shown {
+            // One space at least between names.
+            header.push_str(&right(&shortened(name, column - 1), column));
+        }
+        page.line("");
+        page.line(&header);
+        for row in *rows {
+            let cells: Vec<String> = shown.iter().map(|(_, m)| row.cell(m)).collect();
+            if cells.iter().all(|cell| cell == figure::ABSENT) && !row.is_essential() {
+                continue;
+            }
+            let mut line = " ".repeat(MARGIN) + &left(row.label(), LABEL);
+            for cell in &cells {
+                line.push_str(&right(cell, column));
+            }
+            page.line(&line);
+        }
+    }
+    reasons(page, shown);
+    if columns.len() > shown.len() {
+        let names: Vec<&str> = columns[shown.len()..].iter().map(|(n, _)| *n).collect();
+        page.wrapped("  ", &format!("Not shown here: {}.", names.join(", ")));
+    }
+}
+
+impl Row {
+    fn label(&self) -> &'static str {
+        match self {
+            Row::Of(key) => find(key).map_or(*key, |metric| metric.label),
+            Row::SharpeInterval => "  90% interval",
+        }
+    }
+
+    fn cell(&self, metrics: &Metrics) -> String {
+        match self {
+            Row::Of(key) => figure::of_key(metrics, key),
+            Row::SharpeInterval => match (metrics.get("sharpe_low"), metrics.get("sharpe_high")) {
+                (Some(low), Some(high)) => {
+                    let bound = |x| figure::of_unit(x, Unit::Ratio);
+                    format!("{}..{}", bound(low), bound(high))
+                }
+                _ => figure::ABSENT.to_string(),
+            },
+        }
+    }
+
+    /// Shown even when no column has it, with the reason.
+    fn is_essential(&self) -> bool {
+        matches!(self, Row::Of("sharpe" | "cagr" | "win_rate"))
+    }
+}
+
+/// Why figures are absent: a line a reason, with the figures it holds for.
+fn reasons(page: &mut Page, columns: &[(&str, &Metrics)]) {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    let (_, own) = columns[0];
+    for (_, rows) in GROUPS {
+        for row in rows {
+            let Row::Of(key) = row else { continue };
+            let Some(reason) = own.reason(key) else {
+                continue;
+            };
+            let label = row.label().to_string();
+            match reasons.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, labels)) => labels.push(label),
+                None => reasons.push((reason.to_string(), vec![label])),
+            }
+        }
+    }
+    for (reason, labels) in reasons {
+        let first = format!("  {} ", figure::ABSENT);
+        page.wrapped(&first, &format!("{}: {reason}", labels.join(", ")));
+    }
+}
+
+/// With an account a symbol: one line each.
+fn each(page: &mut Page, summary: &Summary) {
+    if summary.each.is_empty() {
+        return;
+    }
+    const KEYS: [&str; 5] = [
+        "end_equity",
+        "total_return",
+        "sharpe",
+        "max_drawdown",
+        "trades",
+    ];
+    let mut header = left("Each symbol's account", 22);
+    for key in KEYS {
+        header.push_str(&right(find(key).map_or(key, |m| m.label), 14));
+    }
+    page.heading(header.trim_end());
+    for own in &summary.each {
+        let mut line = " ".repeat(MARGIN) + &left(&own.name, 18);
+        for key in KEYS {
+            line.push_str(&right(&figure::of_key(&own.metrics, key), 12));
+        }
+        page.line(&line);
+    }
+}
+
+/// What a stream is called on the page.
+pub fn stream_label(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Realized => "price gain, realised",
+        Stream::Unrealized => "price gain, not yet realised",
+        Stream::Dividends => "dividends",
+        Stream::Interest => "interest on cash",
+        Stream::MarginInterest => "interest on borrowed cash",
+        Stream::Borrow => "borrow fees of shorts",
+        Stream::Fees => "commissions",
+        Stream::Slippage => "slippage and spread",
+        Stream::Flows => "deposits less withdrawals",
+    }
+}
+
+fn income(page: &mut Page, summary: &Summary) {
+    const NAME: usize = 30;
+    const AMOUNT: usize = 20;
+    page.heading("Where the money came from");
+    let mut row = |name: &str, amount: &str, note: &str| {
+        let line = format!("  {}{}  {note}", left(name, NAME), right(amount, AMOUNT));
+        page.line(&line);
+    };
+    for (stream, amount) in &summary.income {
+        row(stream_label(*stream), &figure::grouped(*amount, 2), "");
+    }
+    let from_to = format!(
+        "{} to {}",
+        figure::money(summary.start_equity),
+        figure::money(summary.end_equity)
+    );
+    if !summary.income.is_empty() {
+        row("", &"-".repeat(AMOUNT - 4), "");
+    }
+    let change = figure::grouped(summary.change_of_equity(), 2);
+    row("change of equity", &change, &from_to);
+}
+
+fn orders(page: &mut Page, summary: &Summary) {
+    let counts = summary.orders_by_outcome();
+    let all: usize = counts.iter().map(|(_, count)| count).sum();
+    page.heading(&format!(
+        "Orders: {}",
+        figure::plural(all, "decided", "decided")
+    ));
+    for (outcome, count) in counts {
+        let of_outcome = summary.orders.iter().filter(|o| o.outcome == outcome);
+        let reasons: Vec<String> = of_outcome
+            .map(|o| format!("{} {}", o.reason.name().replace('_', " "), o.count))
+            .collect();
+        let count = figure::grouped(count as f64, 0);
+        let name = outcome.name().replace('_', " ");
+        let first = format!("  {}{}   ", left(&name, 14), right(&count, 8));
+        page.wrapped(&first, &reasons.join(", "));
+    }
+}
+
+fn ambiguity(page: &mut Page, summary: &Summary) {
+    let Some(band) = summary.ambiguous else {
+        return;
+    };
+    page.heading("When one bar reached both stop and target");
+    let trades = figure::plural(band.trades as usize, "trade", "trades");
+    page.wrapped(
+        "  ",
+        &format!(
+            "{trades}: equity at the end is {} if the stop came first, {} if the extreme nearer \
+             to the open did, {} if the target did.",
+            figure::money(band.worst),
+            figure::money(band.path),
+            figure::money(band.best)
+        ),
+    );
+}
+
+fn caveats(page: &mut Page, summary: &Summary) {
+    if summary.caveats.is_empty() {
+        return;
+    }
+    page.heading("Before you believe it");
+    for caveat in &summary.caveats {
+        let text = format!("{} {}", caveat.text, caveat.advice);
+        page.wrapped("  ! ", &text);
+    }
+}
+
+fn files(page: &mut Page, written: Option<(&str, &[String])>) {
+    if let Some((folder, names)) = written {
+        page.heading(&format!("Written to {folder}"));
+        page.wrapped("  ", &names.join(" "));
+    }
+}
