@@ -3,7 +3,7 @@
 use crate::metrics::{Metrics, Unit, find};
 use crate::portfolio::Stream;
 use crate::report::figure;
-use crate::report::summary::{Figures, Summary};
+use crate::report::summary::Summary;
 
 /// Width of the page in columns.
 const WIDTH: usize = 80;
@@ -23,7 +23,7 @@ enum Row {
 }
 
 /// The rows, in groups with a heading.
-const GROUPS: [(&str, &[Row]); 3] = [
+const GROUPS: [(&str, &[Row]); 2] = [
     (
         "Return and risk",
         &[
@@ -60,7 +60,6 @@ const GROUPS: [(&str, &[Row]); 3] = [
             Row::Of("avg_bars_held"),
         ],
     ),
-    ("", &[]),
 ];
 
 /// The whole summary. `written` is the folder and the names of what was written there.
@@ -68,9 +67,8 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     let mut page = Page::default();
     head(&mut page, summary);
     let mut columns = vec![(summary.name.as_str(), &summary.metrics)];
-    let of = |one: &'_ Figures| -> (String, Metrics) { (one.name.clone(), one.metrics.clone()) };
-    let benchmarks: Vec<(String, Metrics)> = summary.benchmarks.iter().map(of).collect();
-    columns.extend(benchmarks.iter().map(|(name, m)| (name.as_str(), m)));
+    let benchmarks = summary.benchmarks.iter();
+    columns.extend(benchmarks.map(|one| (one.name.as_str(), &one.metrics)));
     figures(&mut page, &columns);
     each(&mut page, summary);
     income(&mut page, summary);
@@ -189,17 +187,11 @@ fn symbols(symbols: &[String]) -> String {
 }
 
 /// Names side by side, a row a metric. Rows that no column has are left out.
-pub(crate) fn figures_text(columns: &[(&str, &Metrics)]) -> String {
-    let mut page = Page::default();
-    figures(&mut page, columns);
-    page.text
-}
-
 fn figures(page: &mut Page, columns: &[(&str, &Metrics)]) {
     let shown = &columns[..columns.len().min(COLUMNS)];
     let room = WIDTH - MARGIN - LABEL;
     let column = (room / shown.len().max(1)).clamp(10, 18);
-    for (heading, rows) in GROUPS.iter().filter(|(_, rows)| !rows.is_empty()) {
+    for (heading, rows) in GROUPS {
         let mut header = left(heading, MARGIN + LABEL);
         for (name, _) in shown {
             // One space at least between names.
@@ -207,7 +199,7 @@ fn figures(page: &mut Page, columns: &[(&str, &Metrics)]) {
         }
         page.line("");
         page.line(&header);
-        for row in *rows {
+        for row in rows {
             let cells: Vec<String> = shown.iter().map(|(_, m)| row.cell(m)).collect();
             if cells.iter().all(|cell| cell == figure::ABSENT) && !row.is_essential() {
                 continue;

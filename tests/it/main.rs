@@ -8,3 +8,4 @@ mod cli;
 mod indicators;
 mod resample;
 mod strategy_file;
+mod report_files;
