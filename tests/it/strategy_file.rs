@@ -1096,6 +1096,96 @@ fn the_vocabulary_agrees_with_itself() {
     }
 }
 
+/// The sections of the user's document: heading and lines.
+fn sections(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut sections = vec![("", Vec::new())];
+    for line in page.lines() {
+        match line.strip_prefix("## ") {
+            Some(heading) => sections.push((heading, Vec::new())),
+            None => sections.last_mut().unwrap().1.push(line),
+        }
+    }
+    sections
+}
+
+#[test]
+fn the_document_has_every_key_with_its_default() {
+    let page = std::fs::read_to_string(root().join("docs/strategy-file.md")).unwrap();
+    let sections = sections(&page);
+    let plain = |text: &str| text.replace(['`', '"'], "");
+    let mut documented = 0;
+    for table in TABLES.iter().filter(|t| !t.later) {
+        let heading = match table.name {
+            "" => "The top of the file".to_owned(),
+            name => format!("`[{name}]`"),
+        };
+        let (_, lines) = sections
+            .iter()
+            .find(|(title, _)| title.starts_with(&heading))
+            .unwrap_or_else(|| panic!("no section {heading}"));
+        for row in table.rows().iter().filter(|r| !r.later) {
+            let name = format!("`{}`", row.name);
+            let cells: Vec<&str> = lines
+                .iter()
+                .filter(|l| l.starts_with("| "))
+                .map(|l| l.trim_matches('|').split(" | ").collect::<Vec<_>>())
+                .find(|cells| cells[0].contains(&name))
+                .unwrap_or_else(|| panic!("{heading} has no row for {name}"));
+            let default = match row.default {
+                Fallback::Unset(words) => plain(words),
+                other => plain(&other.text()),
+            };
+            let shown = plain(cells[2]);
+            assert!(
+                shown.contains(&default),
+                "{name}: {shown:?}, not {default:?}"
+            );
+            if let Kind::Choice(words) = row.kind {
+                for word in words {
+                    let quoted = format!("\"{word}\"");
+                    assert!(lines.iter().any(|l| l.contains(&quoted)), "{name} {word}");
+                }
+            }
+            documented += 1;
+        }
+        // And the other way round: no row names a key that does not exist.
+        let keys = lines.iter().skip_while(|l| !l.starts_with("| key")).skip(2);
+        for line in keys.take_while(|l| l.starts_with('|')) {
+            let first = line.trim_matches('|').split(" | ").next().unwrap();
+            for name in first.split(',') {
+                let name = plain(name);
+                assert!(table.find(name.trim()).is_some(), "{heading}: {name}");
+            }
+        }
+    }
+    assert!(documented > 60);
+    for preset in papertape::strategy::vocabulary::COST_PRESETS {
+        assert!(page.contains(&format!("| `\"{}\"` |", preset.name)));
+    }
+    let (_, later) = sections.iter().find(|(t, _)| *t == "Not yet").unwrap();
+    let later = later.join(" ");
+    for table in TABLES {
+        assert!(!table.later || later.contains(&format!("[{}]", table.name)));
+        for row in table.rows().iter().filter(|r| r.later) {
+            assert!(later.contains(&format!("`{}.{}`", table.name, row.name)));
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_the_document_read() {
+    let page = std::fs::read_to_string(root().join("docs/strategy-file.md")).unwrap();
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(examples.len() >= 5);
+    for example in examples {
+        parse(example).unwrap_or_else(|e| panic!("{example}\n{e}"));
+    }
+}
+
 /// Cuts, doubles, swaps and sprinkles: what typing and merging do to a file.
 fn mutate(text: &str, edits: &[(u8, u16, u16, char)]) -> String {
     let mut chars: Vec<char> = text.chars().collect();
