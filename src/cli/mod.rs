@@ -11,7 +11,9 @@ mod completions;
 mod context;
 mod errors;
 mod flags;
+mod list;
 mod man;
+mod page;
 mod schema;
 
 pub(crate) use context::{Context, Exit, Format};
@@ -62,6 +64,8 @@ struct Shared {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Print what expressions can call, or what a run is measured by
+    List(list::Args),
     /// Print every table and key of a strategy file with its default
     Schema(schema::Args),
     /// Print the completion script of a shell
@@ -72,6 +76,7 @@ enum Verb {
 
 fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
     match verb {
+        Verb::List(args) => list::run(args, io),
         Verb::Schema(args) => schema::run(args, io),
         Verb::Completions(args) => completions::run(args, io),
         Verb::Man(args) => man::run(args, io),

@@ -1,7 +1,7 @@
 //! `schema`: the vocabulary of the strategy file with every default, as text, CSV, or a JSON Schema
 //! that editors complete from. The vocabulary itself is the library's.
 
-use crate::cli::{Context, Exit, Format};
+use crate::cli::{Context, Exit, Format, page};
 use papertape::strategy::vocabulary::{
     COST_PRESETS, Fallback, Key, Keys, Kind, Range, TABLES, Table,
 };
@@ -21,12 +21,12 @@ pub(crate) fn run(_: Args, io: &mut Context) -> papertape::error::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Widest line of the text.
-const WIDTH: usize = 80;
+/// Column where the words begin.
+const INDENT: usize = 22;
 
 /// For people: a block a table, a paragraph a key.
 fn text() -> String {
-    let mut page = String::from(
+    let mut text = String::from(
         "A strategy file is TOML. Fractions are fractions (0.05 is 5%); paths start from\n\
          the folder of the file; a key that is left out has its default.\n",
     );
@@ -35,69 +35,48 @@ fn text() -> String {
             "" => "at the top of the file".to_owned(),
             name => format!("[{name}]"),
         };
-        let _ = write!(page, "\n{name}  {}\n", table.about);
+        let _ = write!(text, "\n{name}  {}\n", table.about);
         if let Keys::Named(kind) = table.keys {
-            paragraph(&mut page, "name =", &kind.text());
+            page::paragraph(&mut text, INDENT, "name =", &kind.text());
         }
         for row in table.rows().iter().filter(|row| !row.later) {
             let value = format!("{}; default: {}", row.kind.text(), row.default.text());
-            paragraph(&mut page, row.name, row.about);
-            paragraph(&mut page, "", &value);
+            page::paragraph(&mut text, INDENT, row.name, row.about);
+            page::paragraph(&mut text, INDENT, "", &value);
         }
     }
-    page.push_str("\nPresets of [costs]\n");
+    text.push_str("\nPresets of [costs]\n");
     for preset in COST_PRESETS {
-        paragraph(&mut page, preset.name, preset.about);
+        page::paragraph(&mut text, INDENT, preset.name, preset.about);
     }
-    page.push_str("\nNot yet part of papertape\n");
+    text.push_str("\nNot yet part of papertape\n");
     for table in TABLES.iter().filter(|t| t.later) {
-        paragraph(&mut page, table.name, table.about);
+        page::paragraph(&mut text, INDENT, table.name, table.about);
     }
     for table in TABLES {
         for row in table.rows().iter().filter(|row| row.later) {
-            paragraph(
-                &mut page,
+            page::paragraph(
+                &mut text,
+                INDENT,
                 &format!("{}.{}", table.name, row.name),
                 row.about,
             );
         }
     }
-    page
-}
-
-/// A name in a column of its own, words wrapped beside it.
-fn paragraph(page: &mut String, name: &str, words: &str) {
-    const INDENT: usize = 22;
-    let mut line = format!("  {name:<width$}", width = INDENT - 2);
-    let mut empty = true;
-    for word in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            page.push_str(line.trim_end());
-            page.push('\n');
-            line = " ".repeat(INDENT);
-            empty = true;
-        }
-        if !empty || line.chars().count() > INDENT {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    page.push_str(line.trim_end());
-    page.push('\n');
+    text
 }
 
 /// One row a key.
 fn csv() -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut page = String::from("table,key,kind,default,about\n");
+    let mut text = String::from("table,key,kind,default,about\n");
     for table in TABLES.iter().filter(|t| !t.later) {
         for row in table.rows().iter().filter(|row| !row.later) {
-            let cells = [&row.kind.text(), &row.default.text(), row.about].map(quoted);
-            let _ = writeln!(page, "{},{},{}", table.name, row.name, cells.join(","));
+            let first = format!("{},{}", table.name, row.name);
+            let cells = [&row.kind.text(), &row.default.text(), row.about];
+            text.push_str(&page::csv_row(&first, &cells));
         }
     }
-    page
+    text
 }
 
 /// JSON Schema, draft 2020-12, of a strategy file as editors see it: a TOML date is a string.

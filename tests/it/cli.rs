@@ -157,6 +157,44 @@ fn the_schema_says_everything_in_every_format() {
     assert!(text.contains("Not yet part of papertape") && text.contains("walk_forward"));
 }
 
+#[test]
+fn lists_have_every_row_in_every_format() {
+    for (what, names) in [
+        (
+            "indicators",
+            papertape::indicators::all()
+                .map(|r| r.name)
+                .collect::<Vec<_>>(),
+        ),
+        (
+            "metrics",
+            papertape::metrics::all().map(|r| r.key).collect(),
+        ),
+    ] {
+        let text = stdout(&["list", what]);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "fits 80 columns: {line}");
+        }
+        let csv = stdout(&["list", what, "--format", "csv"]);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let json: serde_json::Value =
+            serde_json::from_str(&stdout(&["list", what, "--format", "json"])).unwrap();
+        assert_eq!(json["schema"], 1);
+        let list = json[what].as_array().unwrap();
+        assert_eq!(list.len(), rows.len());
+        for name in names {
+            assert!(text.contains(&format!("\n  {name}")), "{name}");
+            assert!(rows.iter().any(|r| &r[0] == name), "{name}");
+            let is_row = |r: &serde_json::Value| r["name"] == name || r["key"] == name;
+            assert!(list.iter().any(is_row), "{name}");
+        }
+    }
+    let rsi = stdout(&["list", "indicators"]);
+    assert!(rsi.contains("rsi(x, n)") && rsi.contains("warm-up 14 bars with n = 14"));
+    assert_eq!(output(&["list", "prices"]).status.code(), Some(2));
+}
+
 /// The part of JSON Schema that ours uses.
 fn violations(
     schema: &serde_json::Value,
