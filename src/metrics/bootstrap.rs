@@ -58,7 +58,7 @@ pub fn sharpe_interval(excess: &[f64], periods_a_year: f64) -> Value<Interval> {
 /// bootstrap.
 ///
 /// b = (2 G^2 / D)^(1/3) n^(1/3) with G = sum of w(k) |k| R(k), D = 2 (sum of w(k) R(k))^2, R the
-/// autocovariance, w the flat-top window of width M = 2m, where m is the smallest lag after which
+/// autocovariance, w the flat-top window of width M = 2m, where m is the first lag from which on
 /// K = max(5, ceil(sqrt(log10 n))) autocorrelations in a row are below 2 sqrt(log10 n / n). At
 /// most min(3 sqrt n, n / 3). Source: Politis & White (2004), Econometric Reviews 23(1), with the
 /// correction of Patton, Politis & White (2009), Econometric Reviews 28(4).
@@ -97,16 +97,16 @@ fn lagged(x: &[f64], lag: usize) -> f64 {
     moments::sum(&products)
 }
 
-/// Twice the smallest lag after which `run` covariances lie inside the band, at most all lags.
+/// Twice the first lag from which on `run` covariances lie inside the band, at most all lags.
 fn window_width(covariance: &[f64], band: f64, run: usize) -> usize {
     let lag_max = covariance.len() - 1;
     let inside = |m: usize| {
-        let after = covariance.get(m + 1..=m + run);
-        after.is_some_and(|c| c.iter().all(|r| r.abs() < band))
+        let from = covariance.get(m..m + run);
+        from.is_some_and(|c| c.iter().all(|r| r.abs() < band))
     };
-    (0..=lag_max)
+    (1..=lag_max)
         .find(|m| inside(*m))
-        .map_or(lag_max, |m| (2 * m.max(1)).min(lag_max))
+        .map_or(lag_max, |m| (2 * m).min(lag_max))
 }
 
 /// Draws replicates of one record and sums them by blocks.
@@ -121,6 +121,8 @@ struct Resampler {
     sums: Vec<[f64; 2]>,
     /// Chances of 2^32 that a block is longer than 1, 2, 3 … returns.
     longer: Vec<u32>,
+    /// Shortest length of the draws with each of the 256 leading bytes.
+    shortest: Vec<u32>,
     /// Mean of the record in its standard deviations.
     centre: f64,
     n: usize,
@@ -138,9 +140,14 @@ impl Resampler {
             running = [running[0] + z, running[1] + z * z];
             sums.push(running);
         }
+        let longer = chances_longer(block);
+        let shortest = (0..=255_u32)
+            .map(|byte| 1 + longer.partition_point(|l| byte << 24 | 0x00ff_ffff < *l) as u32)
+            .collect();
         Resampler {
             sums,
-            longer: chances_longer(block),
+            longer,
+            shortest,
             centre: mean / deviation,
             n: x.len(),
             seed,
@@ -171,10 +178,14 @@ impl Resampler {
         (variance > 1e-9).then(|| (mean + self.centre) / variance.sqrt())
     }
 
-    /// Length of a block: a walk down the chances, which costs one step a return.
+    /// Length of a block. Most draws of equal leading bits have one length, so that the walk
+    /// starts where it ends.
     fn length(&self, chance: u32) -> usize {
-        let longer = self.longer.iter().take_while(|limit| chance < **limit);
-        1 + longer.count()
+        let mut length = self.shortest[(chance >> 24) as usize] as usize;
+        while self.longer.get(length - 1).is_some_and(|l| chance < *l) {
+            length += 1;
+        }
+        length
     }
 }
 

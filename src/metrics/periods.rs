@@ -3,6 +3,7 @@
 //! Dates come from the wall clock of the tape alone; calendars and holidays are left to the
 //! market.
 
+use crate::market::date_of;
 use crate::units::{DAY_MICROS, Micros};
 use chrono::{Datelike, NaiveDate};
 
@@ -13,11 +14,7 @@ pub(crate) fn day_of(time: Micros) -> i64 {
 
 /// The date of a day number.
 pub(crate) fn date_of_day(day: i64) -> NaiveDate {
-    // Days that chrono cannot express lie 262,000 years away; no tape holds one.
-    i32::try_from(day)
-        .ok()
-        .and_then(NaiveDate::from_epoch_days)
-        .unwrap_or_default()
+    date_of(day.saturating_mul(DAY_MICROS))
 }
 
 /// Year and month of a day number.

@@ -6,6 +6,7 @@ mod calendar;
 mod chart;
 mod cli;
 mod indicators;
+mod metrics;
+mod report_files;
 mod resample;
 mod strategy_file;
-mod report_files;
