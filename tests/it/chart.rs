@@ -262,3 +262,477 @@ fn draw_sheet(name: &str, sheet: &TearSheet) -> Picture {
 fn a_tear_sheet_of_twelve_years() {
     draw_sheet("12y", &walked(3_130, 0.0006, 0.006, 7));
 }
+
+#[test]
+fn tear_sheets_of_any_length() {
+    draw_sheet("50y", &{
+        let mut walk = Walk(11);
+        let bars = 13_050;
+        let strategy: Vec<f64> = walk.prices(bars, 0.0005, 0.011);
+        let benchmark = walk.prices(bars, 0.0003, 0.011);
+        let money = |p: Vec<f64>| p.iter().map(|v| v * 1000.0).collect::<Vec<f64>>();
+        sheet(
+            weekdays(micros(1974, 6, 3), bars),
+            money(strategy),
+            money(benchmark),
+        )
+    });
+    draw_sheet("120y", &{
+        let mut walk = Walk(5);
+        let time: Vec<i64> = (0..1440)
+            .map(|m| micros(1900 + m / 12, m as u32 % 12 + 1, 28))
+            .collect();
+        let money = |p: Vec<f64>| p.iter().map(|v| v * 1000.0).collect::<Vec<f64>>();
+        let strategy = money(walk.prices(1440, 0.006, 0.04));
+        let benchmark = money(walk.prices(1440, 0.004, 0.04));
+        sheet(time, strategy, benchmark)
+    });
+    draw_sheet("1y", &walked(252, 0.0006, 0.01, 3));
+    draw_sheet("26y", &walked(252 * 26, 0.0002, 0.01, 3));
+    draw_sheet("3bars", &walked(3, 0.0006, 0.01, 3));
+    draw_sheet("1bar", &walked(1, 0.0006, 0.01, 3));
+    let none = TearSheet {
+        title: "Nothing".into(),
+        ..TearSheet::default()
+    };
+    draw_sheet("empty", &none);
+    let mut absent = walked(30, 0.0, 0.01, 3);
+    for series in absent.equity.iter_mut().chain(&mut absent.drawdown) {
+        series.value.fill(f64::NAN);
+    }
+    draw_sheet("absent", &absent);
+}
+
+#[test]
+fn tear_sheets_of_any_money() {
+    let time = weekdays(micros(2019, 3, 18), 700);
+    let of = |f: &dyn Fn(f64) -> f64| (0..700).map(|i| f(f64::from(i))).collect::<Vec<f64>>();
+    let walk = |seed, scale: f64| {
+        let prices = Walk(seed).prices(700, 0.0003, 0.012);
+        prices.iter().map(|p| p * scale).collect::<Vec<f64>>()
+    };
+    let hold = walk(2, 1000.0);
+    let draw = |name: &str, strategy: Vec<f64>, benchmark: Vec<f64>| {
+        draw_sheet(name, &sheet(time.clone(), strategy, benchmark));
+    };
+    draw("flat", of(&|_| 100_000.0), of(&|_| 100_000.0));
+    draw(
+        "losing",
+        of(&|i| 100_000.0 * 0.987f64.powf(i)),
+        hold.clone(),
+    );
+    draw("ruined", of(&|i| 100_000.0 * 0.93f64.powf(i)), hold.clone());
+    draw("negative", of(&|i| 100_000.0 - 400.0 * i), hold.clone());
+    draw("tiny", walk(4, 1e-5), walk(5, 1e-5));
+    draw("huge", walk(6, 1e10), walk(7, 1e9));
+    draw(
+        "wild",
+        of(&|i| 1e-3 * 1.05f64.powf(i)),
+        of(&|i| 1e12 * 0.99f64.powf(i)),
+    );
+    draw("absurd", of(&|i| 1e280 * (i - 300.0)), of(&|i| 1e-280 * i));
+    draw("equal", hold.clone(), hold);
+}
+
+#[test]
+fn tear_sheets_of_any_words() {
+    let mut long = walked(600, 0.0004, 0.008, 9);
+    let name = "a strategy whose author believed that a name should explain everything at once";
+    long.title = name.repeat(3);
+    long.subtitle = name.repeat(8);
+    for series in &mut long.equity {
+        series.name = format!("{name} {:?}", series.role);
+    }
+    for name in ["universe", "60% SPY + 40% TLT", "EW"] {
+        let value = Walk(name.len() as u64 + 40).prices(600, 0.0002, 0.004);
+        let value = value.iter().map(|v| v * 1000.0).collect();
+        long.equity.push(series(name, Role::Benchmark, value));
+    }
+    for figure in &mut long.figures {
+        figure.label = name.into();
+        figure.value = "123,456,789,012.34".into();
+        figure.note = name.into();
+    }
+    long.income[0].name = name.into();
+    long.assumptions = name.repeat(40);
+    long.caveats = (0..6).map(|_| name.repeat(4)).collect();
+    long.equity_note = Some(name.repeat(9));
+    draw_sheet("long_words", &long);
+
+    let mut foreign = walked(600, 0.0004, 0.008, 9);
+    foreign.title = "均值回归 · средний · μέσος · متوسط\n\t\u{0}\u{1F600}".into();
+    foreign.equity[0].name = "日経225".into();
+    foreign.equity[1].name = "ΔΕΗ Æß ñ".into();
+    foreign.figures[0].value = "٪١٤".into();
+    foreign.income[0].name = "\u{301}\u{200d}配当".into();
+    foreign.caveats = vec!["x".repeat(3000), String::new(), "  ".into()];
+    draw_sheet("foreign", &foreign);
+}
+
+#[test]
+fn pictures_are_the_same_bytes_twice() {
+    let sheet = walked(800, 0.0005, 0.01, 21);
+    assert_eq!(sheet.draw().unwrap(), sheet.draw().unwrap());
+    let trades = trades_chart(60, 1500, 2);
+    assert_eq!(trades.draw().unwrap().png, trades.draw().unwrap().png);
+}
+
+#[test]
+fn columns_of_figures_line_up() {
+    assert!(digits_are_tabular().unwrap());
+}
+
+#[test]
+fn columns_of_different_lengths_are_refused() {
+    let mut sheet = walked(50, 0.0, 0.01, 2);
+    sheet.equity[1].value.pop();
+    let error = sheet.draw().unwrap_err().to_string();
+    assert!(
+        error.contains("Buy and hold") && error.contains("49"),
+        "{error}"
+    );
+}
+
+/// Symbols with `trades` trades spread over `bars` bars each.
+fn trades_chart(trades: usize, bars: usize, symbols: usize) -> TradesChart {
+    let time = weekdays(micros(2014, 3, 20), bars);
+    let panels = (0..symbols).map(|s| {
+        let mut walk = Walk(100 + s as u64);
+        let price = walk.prices(bars, 0.0003, 0.013);
+        let mean: Vec<f64> = (0..bars)
+            .map(|i| {
+                let from = i.saturating_sub(49);
+                if i < 49 {
+                    f64::NAN
+                } else {
+                    price[from..=i].iter().sum::<f64>() / 50.0
+                }
+            })
+            .collect();
+        let rsi: Vec<f64> = (0..bars)
+            .map(|i| {
+                if i < 14 {
+                    return f64::NAN;
+                }
+                let (mut up, mut down) = (0.0, 1e-9);
+                for k in i - 13..=i {
+                    let change = price[k] - price[k - 1];
+                    if change > 0.0 {
+                        up += change
+                    } else {
+                        down -= change
+                    }
+                }
+                100.0 * up / (up + down)
+            })
+            .collect();
+        let step = (bars / trades.max(1)).max(2);
+        let (mut marks, mut stops) = (Vec::new(), Vec::new());
+        for k in 0..trades.saturating_sub(s) {
+            let (a, b) = (k * step, k * step + step * 2 / 3);
+            if b >= bars {
+                break;
+            }
+            let short = k % 7 == 3;
+            let last = k + 1 == trades;
+            marks.push(TradeMark {
+                entry: time[a],
+                entry_price: price[a],
+                exit: (!last).then_some((time[b], price[b])),
+                won: (price[b] > price[a]) != short,
+                short,
+            });
+            stops.push(StopLevel {
+                from: time[a],
+                to: time[b],
+                price: price[a] * if short { 1.06 } else { 0.94 },
+            });
+        }
+        SymbolPanel {
+            symbol: format!("SYM{s}"),
+            time: time.clone(),
+            overlays: vec![NamedLine {
+                name: "sma(close, 50)".into(),
+                value: mean,
+            }],
+            below: vec![SubPanel {
+                lines: vec![NamedLine {
+                    name: "rsi(close, 14)".into(),
+                    value: rsi,
+                }],
+                levels: vec![30.0, 70.0],
+            }],
+            price,
+            log: s % 2 == 1,
+            trades: marks,
+            stops,
+        }
+    });
+    TradesChart {
+        title: "RSI 30/70".into(),
+        subtitle: "20 Mar 2014 to 31 Dec 2019, closes adjusted for splits".into(),
+        panels: panels.collect(),
+        notes: vec![
+            "Marks stand at the fill price; a fill at the open is not on the close line.".into(),
+        ],
+    }
+}
+
+fn draw_trades(name: &str, chart: &TradesChart) {
+    keep(&format!("trades_{name}"), &chart.draw().unwrap());
+}
+
+#[test]
+fn trades_few_and_many() {
+    draw_trades("1", &trades_chart(1, 500, 1));
+    draw_trades("30", &trades_chart(30, 1000, 1));
+    draw_trades("100", &trades_chart(100, 1500, 1));
+    draw_trades("500", &trades_chart(500, 3000, 1));
+    draw_trades("9symbols", &trades_chart(24, 1500, 9));
+    draw_trades("1bar", &trades_chart(0, 1, 1));
+    draw_trades("none", &TradesChart::default());
+    let mut odd = trades_chart(10, 300, 1);
+    let panel = &mut odd.panels[0];
+    panel.symbol = "株式会社 with a name that goes on and on and on and on and on and on".into();
+    panel.price[7] = f64::NAN;
+    panel.price[9] = f64::INFINITY;
+    panel.trades[0].entry -= 400 * DAY;
+    panel.trades[1].entry_price = 0.01;
+    for i in 0..9 {
+        let mut line = panel.overlays[0].clone();
+        line.name = format!("overlay number {i} of nine");
+        line.value
+            .iter_mut()
+            .for_each(|v| *v *= 1.0 + 0.01 * f64::from(i));
+        panel.overlays.push(line.clone());
+        panel.below.push(SubPanel {
+            lines: vec![line; 9],
+            levels: vec![100.0, 100.1, 100.2, f64::NAN],
+        });
+    }
+    draw_trades("odd", &odd);
+}
+
+#[test]
+fn trades_of_minutes() {
+    let mut chart = trades_chart(12, 78 * 5, 1);
+    let panel = &mut chart.panels[0];
+    let days = weekdays(micros(2024, 5, 6), 5);
+    let minutes = |d: &i64| {
+        let day = *d;
+        (0..78).map(move |k| day + (570 + 5 * k) * 60_000_000)
+    };
+    let time: Vec<i64> = days.iter().flat_map(minutes).collect();
+    let old = panel.time.clone();
+    let moved = |t: i64| time[old.partition_point(|o| *o < t)];
+    for trade in &mut panel.trades {
+        trade.entry = moved(trade.entry);
+        trade.exit = trade.exit.map(|(t, p)| (moved(t), p));
+    }
+    for stop in &mut panel.stops {
+        (stop.from, stop.to) = (moved(stop.from), moved(stop.to));
+    }
+    panel.time = time;
+    draw_trades("minutes", &chart);
+}
+
+fn income_chart(periods: usize, scale: f64) -> IncomeChart {
+    let mut walk = Walk(77);
+    let names = [
+        "Price gain",
+        "Dividends",
+        "Interest",
+        "Option premium",
+        "Fees",
+        "Slippage",
+    ];
+    let sizes = [9000.0, 1200.0, 400.0, 900.0, -260.0, -410.0];
+    let streams: Vec<Stream> = names
+        .iter()
+        .zip(sizes)
+        .map(|(name, size)| Stream {
+            name: (*name).into(),
+            amounts: (0..periods)
+                .map(|_| {
+                    let spread = if *name == "Price gain" {
+                        walk.normal()
+                    } else {
+                        walk.uniform()
+                    };
+                    scale * size * (0.4 + spread)
+                })
+                .collect(),
+        })
+        .collect();
+    let mut sum = 0.0;
+    let cumulative = (0..periods)
+        .map(|p| {
+            sum += streams.iter().map(|s| s.amounts[p]).sum::<f64>();
+            sum
+        })
+        .collect();
+    let totals: Vec<Amount> = streams
+        .iter()
+        .map(|s| Amount {
+            name: s.name.clone(),
+            value: s.amounts.iter().sum(),
+        })
+        .collect();
+    let symbols = (0..periods.min(20)).map(|i| Amount {
+        name: format!("SYM{i}"),
+        value: scale * 4000.0 * (0.3 + walk.normal()),
+    });
+    IncomeChart {
+        title: "Dividend growers".into(),
+        subtitle: "2013 to 2024, $100,000 at the start".into(),
+        unit: "$".into(),
+        period: "year".into(),
+        periods: (0..periods).map(|p| (1974 + p).to_string()).collect(),
+        total: totals.iter().map(|t| t.value).sum(),
+        totals,
+        symbols: symbols.collect(),
+        streams,
+        cumulative,
+        notes: vec!["The streams add up to the change of equity.".into()],
+    }
+}
+
+#[test]
+fn income_short_and_long() {
+    let draw = |name: &str, chart: &IncomeChart| {
+        keep(&format!("income_{name}"), &chart.draw().unwrap());
+    };
+    draw("12", &income_chart(12, 1.0));
+    draw("50", &income_chart(50, 1.0));
+    draw("1", &income_chart(1, 1.0));
+    draw("huge", &income_chart(5, 1e8));
+    draw("tiny", &income_chart(5, 1e-7));
+    draw("zero", &income_chart(4, 0.0));
+    draw("none", &IncomeChart::default());
+    let mut months = income_chart(30, 0.1);
+    months.period = "month".into();
+    for (i, period) in months.periods.iter_mut().enumerate() {
+        *period = ["Jan 2024", "Sep 2025", "Dec 2026"][i % 3].into();
+    }
+    months.streams[0].name =
+        "a stream with quite a long name, longer than there is room for".into();
+    draw("months", &months);
+}
+
+fn compare_chart(curves: usize, bars: usize) -> CompareChart {
+    let names = ["RSI 30/70", "Golden cross", "Turtle", "Buy and hold"];
+    let curves = (0..curves).map(|c| {
+        let index = Walk(300 + c as u64).prices(bars, 0.0004, 0.009);
+        Curve {
+            name: format!("{} {c}", names[c % 4]),
+            time: weekdays(micros(2015, 1, 2 + c as u32), bars),
+            drawdown: drawdown(&index),
+            index,
+            cells: ["12.3%", "0.94", "18.2%", "−33.1%", "143", "56%", "1.8"]
+                .map(String::from)
+                .into(),
+        }
+    });
+    CompareChart {
+        title: "Comparison".into(),
+        subtitle: "2 Jan 2015 to 31 Dec 2020".into(),
+        curves: curves.collect(),
+        metrics: [
+            "CAGR",
+            "Sharpe",
+            "Volatility",
+            "Max drawdown",
+            "Trades",
+            "Win rate",
+            "Profit factor",
+        ]
+        .map(String::from)
+        .into(),
+        notes: vec!["Each strategy trades its own account.".into()],
+    }
+}
+
+#[test]
+fn comparisons_few_and_many() {
+    let draw = |name: &str, chart: &CompareChart| {
+        keep(&format!("compare_{name}"), &chart.draw().unwrap());
+    };
+    draw("3", &compare_chart(3, 1500));
+    draw("12", &compare_chart(12, 1500));
+    draw("20", &compare_chart(20, 400));
+    draw("1", &compare_chart(1, 3));
+    draw("1bar", &compare_chart(2, 1));
+    draw("none", &CompareChart::default());
+    let mut same = compare_chart(5, 700);
+    for curve in &mut same.curves {
+        curve.index.fill(100.0);
+        curve.drawdown.fill(0.0);
+        curve.name = "the very same strategy under another and much longer name".into();
+    }
+    draw("same", &same);
+}
+
+/// Buy and hold of the shipped GOOG file, as an example on real prices.
+#[test]
+fn a_tear_sheet_of_real_prices() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/stocks/GOOG.csv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut time = Vec::new();
+    let mut close = Vec::new();
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let day = NaiveDate::parse_from_str(cells[0], "%Y-%m-%d").unwrap();
+        time.push(micros(day.year(), day.month(), day.day()));
+        close.push(cells[6].parse::<f64>().unwrap());
+    }
+    let equity: Vec<f64> = close.iter().map(|c| 100_000.0 * c / close[0]).collect();
+    let half: Vec<f64> = equity.iter().map(|e| 50_000.0 + e / 2.0).collect();
+    let mut sheet = sheet(time, half, equity);
+    sheet.title = "Half in GOOG".into();
+    draw_sheet("goog", &sheet);
+}
+
+/// Prints how long pictures take; run alone with `--ignored --nocapture`.
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn how_long_pictures_take() {
+    // Nanoseconds that this thread has been on a processor; 0 where the system does not say.
+    let on_cpu = || {
+        let line = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let first = line.split(' ').next().and_then(|n| n.parse::<u64>().ok());
+        first.unwrap_or_default()
+    };
+    let time = |name: &str, draw: &dyn Fn() -> Picture| {
+        let best = (0..25).map(|_| {
+            let start = (std::time::Instant::now(), on_cpu());
+            let picture = draw();
+            let cpu = (on_cpu() - start.1) / 1000;
+            (
+                cpu,
+                start.0.elapsed().as_micros(),
+                picture.png.len(),
+                picture.height,
+            )
+        });
+        let (cpu, wall, bytes, rows) = best.min().unwrap();
+        let (cpu, wall) = (cpu as f64 / 1000.0, wall as f64 / 1000.0);
+        println!(
+            "{name}: {cpu:.1} ms CPU, {wall:.1} ms, {} KB, {rows} rows",
+            bytes / 1000
+        );
+    };
+    let years = walked(3_000, 0.0006, 0.006, 7);
+    time("tear sheet of 3,000 bars", &|| years.draw().unwrap());
+    let mut long = walked(10, 0.0, 0.01, 3);
+    let bars = 1_000_000;
+    let price = Walk(8).prices(bars, 0.0, 0.001);
+    long.time = (0..bars as i64)
+        .map(|i| micros(2015, 1, 1) + i * 60_000_000)
+        .collect();
+    long.drawdown = vec![series("s", Role::Strategy, drawdown(&price))];
+    long.rolling_sharpe = price.iter().map(|p| p / 100.0).collect();
+    long.equity = vec![series("s", Role::Strategy, price)];
+    time("tear sheet of 1,000,000 bars", &|| long.draw().unwrap());
+    let trades = trades_chart(500, 3000, 1);
+    time("500 trades on 3,000 bars", &|| trades.draw().unwrap());
+}

@@ -11,6 +11,8 @@ use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use std::borrow::Cow;
 
 const MINUTE_MICROS: Micros = 60_000_000;
+/// Smallest distance between two labels of the time axis, in points.
+const LABEL_GAP: f64 = 14.0;
 /// Smallest distance between two labels of a value axis, in points.
 const VALUE_GAP: f64 = 23.0;
 /// Ticks of a log scale within a decade, densest first.
@@ -147,6 +149,14 @@ impl<'a> Clock<'a> {
             }
             start = next;
         }
+        // A year that is named later need not widen the first month.
+        if level.unit == Unit::Month
+            && ticks.iter().skip(1).any(|t| t.label.len() == 4)
+            && let Some(tick) = ticks.first_mut()
+            && let Some((month, _)) = tick.label.split_once(' ')
+        {
+            tick.label = month.to_string();
+        }
         ticks
     }
 }
@@ -165,7 +175,7 @@ fn spaced(
     for tick in ticks {
         let half = measure(&tick.label) / 2.0;
         let middle = (tick.at - range.0) * scale;
-        if middle - half < end + 9.0 {
+        if middle - half < end + LABEL_GAP {
             dropped += 1;
             continue;
         }
@@ -395,7 +405,7 @@ fn nice_step(rough: f64) -> f64 {
 }
 
 fn linear_ticks((low, high): (f64, f64), height: f64) -> Vec<f64> {
-    let most = (height / 32.0).clamp(2.0, 8.0);
+    let most = (height / 25.0).clamp(2.0, 8.0);
     let step = nice_step((high - low) / most);
     let first = libm::ceil(low / step - 1e-9);
     let last = libm::floor(high / step + 1e-9);
@@ -479,7 +489,7 @@ mod tests {
         assert_eq!(years.first().map(String::as_str), Some("2013"));
         assert_eq!(years.len(), 12);
         let months = labels(&days((2014, 3, 20), 300), 600.0);
-        assert_eq!(months[..3], ["Apr 2014", "May", "Jun"]);
+        assert_eq!(months[..3], ["Apr", "May", "Jun"]);
         assert!(months.contains(&"2015".to_string()));
         assert_eq!(
             labels(&days((2014, 3, 3), 3), 600.0),

@@ -247,7 +247,7 @@ fn encode(width: u32, height: u32, rgb: &[u8]) -> Result<Vec<u8>> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
-    encoder.set_filter(png::Filter::Up);
+    encoder.set_filter(png::Filter::Paeth);
     encoder.set_pixel_dims(Some(png::PixelDimensions {
         xppu: PIXELS_PER_METRE,
         yppu: PIXELS_PER_METRE,
@@ -283,7 +283,7 @@ impl Surface {
         let stroke = Stroke {
             width,
             line_cap: LineCap::Butt,
-            line_join: LineJoin::Round,
+            line_join: LineJoin::Bevel,
             ..Stroke::default()
         };
         self.pixmap

@@ -19,7 +19,9 @@ const CURVES_MAX: usize = 12;
 /// Most columns of the table.
 const METRICS_MAX: usize = 9;
 /// Room for names in the table.
-const NAMES: f64 = 176.0;
+const NAMES: f64 = 166.0;
+/// Headings of the table.
+const HEAD: Type = Type { size: 9.5, ..AXIS };
 /// Height of a row.
 const ROW: f64 = 20.0;
 
@@ -82,7 +84,7 @@ fn trace(panel: &Panel, clock: &Clock, curve: &Curve, value: &[f64]) -> Vec<Vec<
         value,
         |i| clock.place_of(curve.time[i]),
         clock.range(),
-        panel.frame.width * 2.0,
+        panel.frame.width,
     ))
 }
 
@@ -155,8 +157,8 @@ fn table(page: &mut Page, curves: &[Curve], metrics: &[String]) {
     let right_of = |column: usize| left + (column as f64 + 1.0) * width;
     let mut y = page.y + 2.0;
     for (i, metric) in metrics.iter().enumerate() {
-        let text = fonts.shorten(metric, width - 8.0, AXIS.size, false);
-        canvas.text(&text, (right_of(i), y), Align::Right, AXIS);
+        let text = fonts.shorten(metric, width - 6.0, HEAD.size, false);
+        canvas.text(&text, (right_of(i), y), Align::Right, HEAD);
     }
     y += 7.0;
     let ends = |y: f64| ((MARGIN, y), (MARGIN + CONTENT, y));

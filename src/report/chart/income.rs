@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::report::chart::axis::ValueAxis;
 use crate::report::chart::backend::{Align, Type};
+use crate::report::chart::line::extent;
 use crate::report::chart::number::{Words, amount, grouped};
 use crate::report::chart::page::{
     AXIS, BLUE, CONTENT, END_ROOM, GRID, INK, MARGIN, NOTE, PALETTE, Page, RED, TEAL, TEXT_SOFT,
@@ -195,7 +196,7 @@ fn legend(page: &mut Page, names: &[(&str, RGBColor)]) {
     page.y += 18.0;
 }
 
-/// Highest and lowest that stacks and the cumulative line reach, zero among them.
+/// Lowest and highest that stacks reach, zero among them.
 fn stack_extent(chart: &IncomeChart) -> (f64, f64) {
     let mut range = (0.0_f64, 0.0_f64);
     for period in 0..chart.periods.len() {
@@ -208,16 +209,14 @@ fn stack_extent(chart: &IncomeChart) -> (f64, f64) {
                 down += value;
             }
         }
-        let sum = Some(chart.cumulative[period]).filter(|v| v.is_finite());
-        let sum = sum.unwrap_or(0.0);
-        range = (range.0.min(down).min(sum), range.1.max(up).max(sum));
+        range = (range.0.min(down), range.1.max(up));
     }
     range
 }
 
 fn by_period(page: &mut Page, chart: &IncomeChart) -> Result<()> {
-    let hint = format!("{} a {}; line: sum so far", chart.unit, chart.period);
-    page.section("Income", hint.trim());
+    let hint = format!("{} a {}", chart.unit, chart.period);
+    page.section("Income", hint.trim().trim_end_matches(" a"));
     let mut names: Vec<(&str, RGBColor)> = Vec::new();
     for (i, stream) in chart.streams.iter().enumerate() {
         if stream.amounts.iter().any(|v| *v != 0.0) {
@@ -225,29 +224,43 @@ fn by_period(page: &mut Page, chart: &IncomeChart) -> Result<()> {
         }
     }
     legend(page, &names);
-    let height = 230.0;
+    let height = 190.0;
     let frame = page.plot(height);
-    let count = chart.periods.len() as f64;
+    let places = (-0.5, chart.periods.len() as f64 - 0.5);
     let axis = ValueAxis::new(stack_extent(chart), false, height, Words::Plain);
-    let panel = Panel::new(&page.canvas, frame, (-0.5, count - 0.5), axis);
+    let panel = Panel::new(&page.canvas, frame, places, axis);
     panel.grid()?;
     stacks(&panel, chart)?;
     panel.level(0.0, TEXT_SOFT, false);
-    let line: Vec<(f64, f64)> = chart
-        .cumulative
-        .iter()
-        .enumerate()
+    period_labels(page, frame, &chart.periods);
+    page.section("Sum so far", &chart.unit);
+    cumulative(page, chart, places)
+}
+
+/// The sum of all streams up to each period, on a scale of its own: over many years it dwarfs
+/// what one of them brings.
+fn cumulative(page: &mut Page, chart: &IncomeChart, places: (f64, f64)) -> Result<()> {
+    let height = 120.0;
+    let frame = page.plot(height);
+    let range = extent([&chart.cumulative[..], &[0.0]]).unwrap_or((0.0, 0.0));
+    let axis = ValueAxis::new(range, false, height, Words::Plain);
+    let panel = Panel::new(&page.canvas, frame, places, axis);
+    panel.grid()?;
+    panel.level(0.0, TEXT_SOFT, false);
+    let value = chart.cumulative.iter().copied().enumerate();
+    let line: Vec<(f64, f64)> = value
         .filter(|(_, v)| v.is_finite())
-        .map(|(i, v)| (i as f64, *v))
+        .map(|(i, v)| (i as f64, v))
         .collect();
     if let Some(&(place, value)) = line.last() {
-        panel.line(&[line], INK, 1.3)?;
-        panel.dot(place, value, 2.6, INK)?;
+        panel.fill(&[line.clone()], 0.0, BLUE, 0.12)?;
+        panel.line(&[line], BLUE, 1.4)?;
+        panel.dot(place, value, 2.6, BLUE)?;
         let label = EndLabel {
             y: panel.at(place, value).1,
             name: "Sum".to_string(),
             value: amount(value),
-            color: INK,
+            color: BLUE,
         };
         panel.end_labels(vec![label], END_ROOM);
     }

@@ -1,14 +1,14 @@
-//! Columns as lines: broken where there is no value, thinned where there are more points than
-//! pixels.
+//! Columns as lines: broken where there is no value, thinned where there are more points than a
+//! picture can show.
 //!
-//! Thinning keeps the first, lowest, highest and last point of every pixel column (M4), which
-//! paints the same pixels as all points would (Jugel, Jerzak, Hackenbroich, Markl: M4, a
+//! Thinning keeps the first, lowest, highest and last value of every column that is narrower than
+//! the pen (M4), so that every extreme stays and the ink is that of all points (Jugel, Jerzak, Hackenbroich, Markl: M4, a
 //! visualization-oriented time series data aggregation, VLDB 2014).
 
 /// A point of a chart: position along the time axis, value.
 pub(super) type Point = (f64, f64);
 
-/// First, lowest, highest and last point of a pixel column.
+/// First, lowest, highest and last point of a narrow column.
 struct Bucket {
     column: i64,
     first: Point,
@@ -53,9 +53,9 @@ impl Bucket {
     }
 }
 
-/// The lines of a column: one a run of values, at most four points a pixel column.
+/// The lines of a column: one a run of values, at most four points a narrow column.
 ///
-/// `position` gives the place of element `i` on the axis `range`, which is `columns` pixels wide.
+/// `position` gives the place of element `i` on the axis `range`, which is `columns` columns wide.
 pub(super) fn lines(
     value: &[f64],
     position: impl Fn(usize) -> f64,

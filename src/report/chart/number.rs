@@ -132,7 +132,7 @@ pub(super) fn tick_labels(ticks: &[f64], words: Words, log: bool) -> Vec<String>
         .map(|v| v.abs())
         .filter(|v| *v > 0.0)
         .fold(f64::INFINITY, f64::min);
-    let wide = log && size / smallest > 1e3;
+    let wide = log && size / smallest > 10.0;
     let label = |v: f64, divisor: f64, decimals: usize, letter: &str| {
         format!("{}{letter}{suffix}", grouped(v / divisor, decimals))
     };

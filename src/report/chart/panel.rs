@@ -125,10 +125,9 @@ impl Panel {
         }
     }
 
-    /// The lines of a column, thinned to the panel's pixels.
+    /// The lines of a column, thinned to the panel's width.
     pub(super) fn trace(&self, value: &[f64], clock: &Clock) -> Vec<Vec<Point>> {
-        let columns = self.frame.width * 2.0;
-        self.placed(lines(value, |i| clock.place(i), self.x, columns))
+        self.placed(lines(value, |i| clock.place(i), self.x, self.frame.width))
     }
 
     /// Lines of values as lines of places on the value axis.
@@ -230,18 +229,16 @@ impl Panel {
     /// Names at the right of the frame, pushed apart where lines end together. Names and values
     /// stand in two rows where there is room for all, else in one.
     pub(super) fn end_labels(&self, mut labels: Vec<EndLabel>, room: f64) {
-        let air = 16.0;
-        let two_rows = labels.len() as f64 * 29.0 <= self.frame.height + air;
-        let step = if two_rows { 29.0 } else { 13.0 };
-        let most = ((self.frame.height + air) / step) as usize + 1;
+        let (top, bottom) = (self.frame.top, self.frame.bottom());
+        let two_rows = labels.len() as f64 * 29.0 <= self.frame.height + 21.0;
+        let (step, bounds) = if two_rows {
+            (29.0, (top + 2.0, bottom - 6.0))
+        } else {
+            (13.0, (top + 1.0, bottom - 1.0))
+        };
         labels.sort_by(|a, b| a.y.total_cmp(&b.y));
-        labels.truncate(most);
+        labels.truncate(((bounds.1 - bounds.0) / step) as usize + 1);
         let wanted: Vec<f64> = labels.iter().map(|l| l.y).collect();
-        let half = (step - 2.0) / 2.0;
-        let bounds = (
-            self.frame.top - air / 2.0 + half.min(8.0),
-            self.frame.bottom() + air / 2.0 - half.min(8.0),
-        );
         let x = self.frame.right() + 10.0;
         for (label, y) in labels.iter().zip(pushed_apart(&wanted, step, bounds)) {
             if (y - label.y).abs() > 4.0 {

@@ -143,7 +143,7 @@ fn drawdown(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
     Ok(())
 }
 
-/// Names the lowest point, on the side where there is room.
+/// Names the lowest point, where there is room.
 fn deepest(page: &Page, panel: &Panel, series: &Series, clock: &Clock) -> Result<()> {
     let lowest = series.value.iter().enumerate().filter(|v| *v.1 < 0.0);
     let Some((i, &value)) = lowest.min_by(|a, b| a.1.total_cmp(b.1)) else {
@@ -158,14 +158,21 @@ fn deepest(page: &Page, panel: &Panel, series: &Series, clock: &Clock) -> Result
         color: RED,
     };
     let text = format!("{}  {}", percent(value, 1), month_text(clock.moment(i)));
-    let right_of = x + 12.0 + page.canvas.width(&text, style) < panel.frame.right();
-    let (x, align) = if right_of {
-        (x + 8.0, Align::Left)
+    let width = page.canvas.width(&text, style);
+    // Under the deepest point there is no other point of this line; beside it only where the
+    // panel ends.
+    if y + 18.0 < panel.frame.bottom() {
+        let half = width / 2.0;
+        let middle = x.clamp(panel.frame.left + half, panel.frame.right() - half);
+        let at = (middle, y + 15.0);
+        page.canvas.text_over_lines(&text, at, Align::Center, style);
+    } else if x + 12.0 + width < panel.frame.right() {
+        let at = (x + 8.0, y + 3.7);
+        page.canvas.text_over_lines(&text, at, Align::Left, style);
     } else {
-        (x - 8.0, Align::Right)
-    };
-    page.canvas
-        .text_over_lines(&text, (x, y + 3.7), align, style);
+        let at = (x - 8.0, y + 3.7);
+        page.canvas.text_over_lines(&text, at, Align::Right, style);
+    }
     Ok(())
 }
 

@@ -103,7 +103,7 @@ fn legend(page: &mut Page, chart: &TradesChart) {
         let stop = say("stop");
         canvas.rule((stop - 5.0, middle), (stop + 5.0, middle), 1.0, STOP);
     }
-    page.y += 14.0;
+    page.y += 22.0;
 }
 
 /// One symbol: its price and the panels under it.
@@ -144,7 +144,7 @@ fn symbol(page: &mut Page, shown: &SymbolPanel, small: bool) -> Result<()> {
     panel.grid()?;
     price(&panel, shown, &clock)?;
     for below in shown.below.iter().take(BELOW_MAX) {
-        page.y -= 8.0;
+        page.y -= 4.0;
         panel = beneath(page, below, &clock)?;
     }
     panel.time_labels(&clock);
