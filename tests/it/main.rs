@@ -9,4 +9,5 @@ mod indicators;
 mod metrics;
 mod report_files;
 mod resample;
+mod rules_messages;
 mod strategy_file;
