@@ -49,7 +49,9 @@ pub(super) static ROWS: &[Indicator] = &[
         warmup: |a| 2 * (whole(a, 0) - 1),
         compute: |inputs, a| {
             let n = whole(a, 0);
-            on_series(inputs.x, 2 * (n - 1), |x, out| dema(x, n, out))
+            on_series(inputs.x, 2 * (n - 1), |x, out| {
+                nested_emas(x, n, |i, [e1, e2]| out[i] = 2.0 * e1 - e2);
+            })
         },
         ..SERIES_ROW
     },
@@ -61,7 +63,9 @@ pub(super) static ROWS: &[Indicator] = &[
         warmup: |a| 3 * (whole(a, 0) - 1),
         compute: |inputs, a| {
             let n = whole(a, 0);
-            on_series(inputs.x, 3 * (n - 1), |x, out| tema(x, n, out))
+            on_series(inputs.x, 3 * (n - 1), |x, out| {
+                nested_emas(x, n, |i, [e1, e2, e3]| out[i] = 3.0 * e1 - 3.0 * e2 + e3);
+            })
         },
         ..SERIES_ROW
     },
@@ -93,7 +97,11 @@ pub(super) static ROWS: &[Indicator] = &[
         name: "macd",
         title: "moving average convergence divergence: the line",
         formula: "ema(x, fast) - ema(x, slow), both started on the bar where the slow one starts",
-        compute: |inputs, a| on_series(inputs.x, macd_first(a), |x, out| macd_line(x, a, out)),
+        compute: |inputs, a| {
+            on_series(inputs.x, macd_first(a), |x, out| {
+                macd(x, a, |i, line, _| out[i] = line)
+            })
+        },
         ..MACD_ROW
     },
     Indicator {
@@ -102,9 +110,7 @@ pub(super) static ROWS: &[Indicator] = &[
         formula: "ema(macd line, signal)",
         compute: |inputs, a| {
             on_series(inputs.x, macd_first(a), |x, out| {
-                let mut line = vec![0.0; x.len()];
-                macd_line(x, a, &mut line);
-                ema(&line, whole(a, 2), macd_first(a), out);
+                macd(x, a, |i, _, signal| out[i] = signal)
             })
         },
         ..MACD_ROW
@@ -115,12 +121,7 @@ pub(super) static ROWS: &[Indicator] = &[
         formula: "macd line - macd signal",
         compute: |inputs, a| {
             on_series(inputs.x, macd_first(a), |x, out| {
-                let mut line = vec![0.0; x.len()];
-                macd_line(x, a, &mut line);
-                ema(&line, whole(a, 2), macd_first(a), out);
-                for (out, line) in out.iter_mut().zip(&line) {
-                    *out = line - *out;
-                }
+                macd(x, a, |i, line, signal| out[i] = line - signal)
             })
         },
         ..MACD_ROW
@@ -195,25 +196,33 @@ fn wma(x: &[f64], n: usize, out: &mut [f64]) {
     );
 }
 
-fn dema(x: &[f64], n: usize, out: &mut [f64]) {
-    let first = 2 * (n - 1);
-    let mut e1 = vec![0.0; x.len()];
-    ema(x, n, n - 1, &mut e1);
-    ema(&e1, n, first, out);
-    for (e2, e1) in out.iter_mut().zip(&e1).skip(first) {
-        *e2 = 2.0 * e1 - *e2;
+/// Calls `emit(i, [e1, e2, ...])` for the bars from `D (n - 1)` on, e1 the exponential average of x
+/// and each further one that of the one before.
+pub(super) fn nested_emas<const D: usize>(
+    x: &[f64],
+    n: usize,
+    mut emit: impl FnMut(usize, [f64; D]),
+) {
+    let first = D * (n - 1);
+    // Each average starts when the one before it has n values: column by column up to there.
+    let mut values = [0.0; D];
+    let mut column = x[..=first].to_vec();
+    for (depth, value) in (1..).zip(&mut values) {
+        let mut average = vec![0.0; column.len()];
+        ema(&column, n, depth * (n - 1), &mut average);
+        *value = average[first];
+        column = average;
     }
-}
-
-fn tema(x: &[f64], n: usize, out: &mut [f64]) {
-    let first = 3 * (n - 1);
-    let mut e1 = vec![0.0; x.len()];
-    let mut e2 = vec![0.0; x.len()];
-    ema(x, n, n - 1, &mut e1);
-    ema(&e1, n, 2 * (n - 1), &mut e2);
-    ema(&e2, n, first, out);
-    for ((e3, e2), e1) in out.iter_mut().zip(&e2).zip(&e1).skip(first) {
-        *e3 = 3.0 * e1 - 3.0 * e2 + *e3;
+    emit(first, values);
+    // From there on bar by bar: an average goes on from its value as from a start.
+    let mut averages = values.map(|value| started(n, value));
+    for (i, x) in (first + 1..).zip(&x[first + 1..]) {
+        let mut value = *x;
+        for (average, out) in averages.iter_mut().zip(&mut values) {
+            value = average.next(value);
+            *out = value;
+        }
+        emit(i, values);
     }
 }
 
@@ -242,15 +251,28 @@ fn kama(x: &[f64], n: usize, out: &mut [f64]) {
     );
 }
 
-/// The line from bar slow - 1 on. TA-Lib starts the fast average on the bar where the slow one
-/// starts, so it is not the fast average as it stands by itself.
-fn macd_line(x: &[f64], args: &[f64], out: &mut [f64]) {
-    let (fast, slow) = (whole(args, 0), whole(args, 1));
-    let first = slow - 1;
-    let mut slow_average = vec![0.0; x.len()];
-    ema(x, slow, first, &mut slow_average);
-    ema(x, fast, first, out);
-    for (out, slow) in out.iter_mut().zip(&slow_average).skip(first) {
-        *out -= slow;
+/// Calls `emit(i, line, signal)` from the first signal on.
+///
+/// TA-Lib starts the fast average on the bar where the slow one starts, so it is not the fast
+/// average as it stands by itself.
+fn macd(x: &[f64], args: &[f64], mut emit: impl FnMut(usize, f64, f64)) {
+    let (fast_n, slow_n, signal_n) = (whole(args, 0), whole(args, 1), whole(args, 2));
+    let first = macd_first(args);
+    let fast_start = mean(&x[slow_n - fast_n..slow_n]);
+    let slow_start = mean(&x[..slow_n]);
+    let mut fast = started(fast_n, fast_start);
+    let mut slow = started(slow_n, slow_start);
+    let mut lines = vec![fast_start - slow_start];
+    lines.extend(
+        x[slow_n..=first]
+            .iter()
+            .map(|x| fast.next(*x) - slow.next(*x)),
+    );
+    let signal = mean(&lines);
+    emit(first, lines[signal_n - 1], signal);
+    let mut signal = started(signal_n, signal);
+    for (i, x) in (first + 1..).zip(&x[first + 1..]) {
+        let line = fast.next(*x) - slow.next(*x);
+        emit(i, line, signal.next(line));
     }
 }

@@ -124,9 +124,10 @@ const DONCHIAN_ROW: Indicator = Indicator {
 };
 
 fn bollinger(x: &[f64], n: usize, k: f64) -> Vec<f64> {
+    let share = 1.0 / n as f64;
     on_series(x, n - 1, |x, out| {
         moments(x, n, |i, window| {
-            out[i] = window.mean() + k * window.deviation(0.0)
+            out[i] = window.mean() + k * window.deviation(share)
         });
     })
 }

@@ -4,7 +4,7 @@
 //! A treap whose priorities are a hash of the bar's index. Its shape follows from the values in the
 //! window alone, not from the way they came and went, and totals of a node are rebuilt from its
 //! children, never subtracted from: a result is the same to the last bit whatever came before the
-//! window or comes after it. Two columns of a run use it only for long windows; see the callers.
+//! window or comes after it. For short windows a plain loop is quicker; the callers choose.
 
 const NONE: u32 = u32::MAX;
 

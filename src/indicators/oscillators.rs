@@ -1,6 +1,6 @@
 //! Oscillators: where the price stands in its recent range, how fast it moves.
 
-use crate::indicators::averages::{ema, sma, started};
+use crate::indicators::averages::{ema, nested_emas, sma, started};
 use crate::indicators::gaps::{BarRun, on_bars, on_series, on_traded_bars};
 use crate::indicators::ordered::Ordered;
 use crate::indicators::sliding::{larger, means, ranges, slide, smaller};
@@ -122,7 +122,7 @@ pub(super) static ROWS: &[Indicator] = &[
         name: "ultosc",
         args: &[bars("a", 1), bars("b", 1), bars("c", 1)],
         title: "ultimate oscillator, 0 to 100",
-        formula: "100 (4 A_a + 2 A_b + A_c) / 7, A_n = sum of (close - min(low, close[1])) / sum of true range over n (0/0: 0), a < b < c",
+        formula: "100 (4 A_a + 2 A_b + A_c) / 7, A_n = sum of (close - min(low, close[1])) / sum of true range over n (0/0: 0), a <= b <= c",
         source: "Williams 1985, TA-Lib ULTOSC; ours (ta has none)",
         warmup: |a| whole(a, 0).max(whole(a, 1)).max(whole(a, 2)),
         check: |a| {
@@ -272,7 +272,7 @@ fn willr(bars: BarRun<'_>, n: usize, out: &mut [f64]) {
 
 /// Windows up to this length are summed value by value for the mean deviation: that is quicker than
 /// keeping them in order, and a constant bound on the work of a bar all the same.
-const PLAIN_MAX: usize = 128;
+const PLAIN_MAX: usize = 512;
 
 fn cci(bars: BarRun<'_>, n: usize, out: &mut [f64]) {
     let typical: Vec<f64> = (0..bars.len()).map(|i| bars.typical(i)).collect();
@@ -387,12 +387,8 @@ fn roc(x: &[f64], n: usize, out: &mut [f64]) {
 }
 
 fn trix(x: &[f64], n: usize, out: &mut [f64]) {
-    let mut inner = vec![0.0; x.len()];
-    ema(x, n, n - 1, &mut inner);
-    ema(&inner, n, 2 * (n - 1), out);
-    let first = 3 * (n - 1);
-    ema(out, n, first, &mut inner);
-    roc(&inner[first..], 1, &mut out[first..]);
+    let mut rate = RateOfChange::new(1).unwrap_or_default();
+    nested_emas(x, n, |i, [_, _, e3]| out[i] = rate.next(e3));
 }
 
 fn ppo(x: &[f64], fast: usize, slow: usize, out: &mut [f64]) {

@@ -85,37 +85,37 @@ fn fill_tails<T: Copy>(
     }
 }
 
-/// Sums of deviations from a member of the window, and of their squares.
+/// Mean and squared deviations of a window.
 #[derive(Clone, Copy)]
 pub(super) struct Moments {
     pivot: f64,
-    sum: f64,
+    /// Mean less the pivot.
+    offset: f64,
+    /// Sum of the squared deviations from the mean.
     squares: f64,
-    n: f64,
 }
 
 impl Moments {
     /// Mean of the window.
     pub(super) fn mean(&self) -> f64 {
-        self.pivot + self.sum / self.n
+        self.pivot + self.offset
     }
 
     /// `value` less the mean.
     pub(super) fn above_mean(&self, value: f64) -> f64 {
-        (value - self.pivot) - self.sum / self.n
+        (value - self.pivot) - self.offset
     }
 
-    /// Standard deviation with divisor n - `ddof`.
-    pub(super) fn deviation(&self, ddof: f64) -> f64 {
-        let squares = self.squares - self.sum * self.sum / self.n;
-        let squares = if squares < 0.0 { 0.0 } else { squares };
-        (squares / (self.n - ddof)).sqrt()
+    /// Square root of `share` times the sum of squared deviations: a standard deviation with
+    /// `share` 1 / n (ddof 0) or 1 / (n - 1) (ddof 1).
+    pub(super) fn deviation(&self, share: f64) -> f64 {
+        (self.squares * share).sqrt()
     }
 }
 
 /// Calls `emit(i, moments)` for the windows of `n` values that end at `i` in `n - 1..x.len()`.
 pub(super) fn moments(x: &[f64], n: usize, mut emit: impl FnMut(usize, Moments)) {
-    let count = n as f64;
+    let share = 1.0 / n as f64;
     slide(
         x.len(),
         n,
@@ -125,17 +125,14 @@ pub(super) fn moments(x: &[f64], n: usize, mut emit: impl FnMut(usize, Moments))
         },
         |a, b| (a.0 + b.0, a.1 + b.1),
         |i, p, (sum, squares)| {
-            let pivot = x[p];
-            let n = count;
-            emit(
-                i,
-                Moments {
-                    pivot,
-                    sum,
-                    squares,
-                    n,
-                },
-            );
+            let offset = sum * share;
+            let squares = squares - sum * offset;
+            let window = Moments {
+                pivot: x[p],
+                offset,
+                squares: if squares < 0.0 { 0.0 } else { squares },
+            };
+            emit(i, window);
         },
     );
 }

@@ -149,7 +149,7 @@ const SUPERTREND_ARGS: &[Arg] = &[bars("n", 1), real("k", 0.0, 1000.0)];
 
 const SUPERTREND_ROW: Indicator = Indicator {
     args: SUPERTREND_ARGS,
-    source: "Seban 2008, TA-Lib SUPERTREND; on Wilder's ATR",
+    source: "Seban, TA-Lib SUPERTREND; on Wilder's ATR",
     warmup: |a| whole(a, 0),
     ..BARS_ROW
 };

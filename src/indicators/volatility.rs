@@ -67,8 +67,9 @@ pub(super) static ROWS: &[Indicator] = &[
         source: "TA-Lib STDDEV (ddof 0); ours, block sums (ta's is not 0 on a flat window)",
         compute: |inputs, a| {
             let n = whole(a, 0);
+            let share = 1.0 / n as f64;
             on_series(inputs.x, n - 1, |x, out| {
-                moments(x, n, |i, window| out[i] = window.deviation(0.0));
+                moments(x, n, |i, window| out[i] = window.deviation(share));
             })
         },
         ..SERIES_ROW
@@ -83,9 +84,9 @@ pub(super) static ROWS: &[Indicator] = &[
         warmup: |a| whole(a, 0),
         compute: |inputs, a| {
             let n = whole(a, 0);
-            let scale = inputs.periods_a_year.sqrt();
+            let share = inputs.periods_a_year / (n as f64 - 1.0);
             on_series(&log_returns(inputs.x), n - 1, |x, out| {
-                moments(x, n, |i, window| out[i] = window.deviation(1.0) * scale);
+                moments(x, n, |i, window| out[i] = window.deviation(share));
             })
         },
         ..SERIES_ROW

@@ -57,9 +57,10 @@ pub(super) static ROWS: &[Indicator] = &[
         source: "standard score, ddof 0; ours, block sums",
         compute: |inputs, a| {
             let n = whole(a, 0);
+            let share = 1.0 / n as f64;
             on_series(inputs.x, n - 1, |x, out| {
                 moments(x, n, |i, window| {
-                    let deviation = window.deviation(0.0);
+                    let deviation = window.deviation(share);
                     let is_flat = deviation == 0.0;
                     out[i] = if is_flat {
                         0.0
@@ -120,7 +121,7 @@ pub(super) fn lowest(x: &[f64], n: usize, out: &mut [f64]) {
 
 /// Windows up to this length are counted value by value: quicker than keeping them in order, and a
 /// constant bound on the work of a bar all the same.
-const PLAIN_MAX: usize = 512;
+const PLAIN_MAX: usize = 1024;
 
 fn percentile(x: &[f64], n: usize, out: &mut [f64]) {
     let share = |count: u32| f64::from(count) / n as f64;
