@@ -279,7 +279,8 @@ fn omega(p: &Prepared) -> Value<f64> {
 ///
 /// `returns` and `rate` hold one element a period; `rate` may be empty for a rate of 0. The result
 /// has one element a period, NaN before the first full window and where the returns of a window do
-/// not vary.
+/// not vary. For charts: a window costs two subtractions of running sums, taken of deviations
+/// from the mean in standard deviations of the whole, which is exact to some n * 1e-16.
 pub fn rolling_sharpe(
     returns: &[f64],
     rate: &[f64],
@@ -291,11 +292,21 @@ pub fn rolling_sharpe(
         .enumerate()
         .map(|(i, r)| r - rate.get(i).copied().unwrap_or(0.0))
         .collect();
-    let scale = periods_a_year.sqrt();
-    (1..=excess.len())
-        .map(|end| match end.checked_sub(window) {
-            Some(start) => sharpe_per_period(&excess[start..end]).map_or(f64::NAN, |s| s * scale),
-            None => f64::NAN,
+    let Some(spread) = moments::spread(&excess) else {
+        return vec![f64::NAN; excess.len()];
+    };
+    let mean = moments::mean(&excess);
+    let sums = moments::running_sums(excess.iter().map(|x| (x - mean) / spread));
+    let (n, scale) = (window as f64, periods_a_year.sqrt());
+    (1..sums.len())
+        .map(|end| {
+            let start = end.checked_sub(window)?;
+            let sum = sums[end][0] - sums[start][0];
+            let squares = sums[end][1] - sums[start][1];
+            let variance = (squares - sum * sum / n) / (n - 1.0);
+            let varies = variance > moments::FLAT_OF_WHOLE;
+            varies.then(|| (sum / n + mean / spread) / variance.sqrt() * scale)
         })
+        .map(|ratio| ratio.unwrap_or(f64::NAN))
         .collect()
 }

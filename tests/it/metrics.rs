@@ -614,6 +614,26 @@ proptest! {
 }
 
 #[test]
+fn rolling_sharpe_is_that_of_each_window() {
+    let (table, _) = golden_table();
+    let (r, rate) = (&table.returns, &table.rate);
+    let rolling = metrics::rolling_sharpe(r, rate, 126, 252.0);
+    assert_eq!(rolling.len(), r.len());
+    for end in 1..=r.len() {
+        let window = end.saturating_sub(126)..end;
+        let excess: Vec<f64> = window.clone().map(|i| r[i] - rate[i]).collect();
+        let alone = metrics::sharpe_per_period(&excess).map(|s| s * 252.0_f64.sqrt());
+        match alone {
+            Ok(s) if window.len() == 126 && s.abs() < 20.0 => {
+                assert!((rolling[end - 1] - s).abs() < 1e-7, "{end}");
+            }
+            _ if window.len() < 126 => assert!(rolling[end - 1].is_nan()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
 fn caveats_are_deserved() {
     let fine = CaveatInputs {
         years: 10.0,
