@@ -149,6 +149,18 @@ pub struct IncomeRow {
 }
 
 impl EntryKind {
+    /// `true` for entries that a fill makes, which belong to a trade even when it ends with them.
+    pub fn is_of_trade(self) -> bool {
+        matches!(
+            self,
+            EntryKind::Buy
+                | EntryKind::Sell
+                | EntryKind::Commission
+                | EntryKind::Slippage
+                | EntryKind::Delisted
+        )
+    }
+
     /// Name in files.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,129 @@
+//! What the loop reads: signals as columns and bit sets, corporate actions by bar, rates by bar.
+//!
+//! Everything here is computed before time begins to pass and is causal column by column; the
+//! loop itself only looks things up at its own bar.
+
+use crate::market::{Bars, Column};
+use crate::rules::{Columns, ExprId, Held, Mask, Program};
+use crate::strategy::Strategy;
+use crate::units::{BarIndex, Micros};
+use std::sync::Arc;
+
+/// Marks a moment at which a symbol has no bar.
+pub(crate) const NO_BAR: u32 = u32::MAX;
+
+/// A corporate action, at the clock bar on which it takes effect.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum EventKind {
+    /// New shares for one old.
+    Split(f64),
+    /// Money a share; cash on the pay-date.
+    Dividend { amount: f64, pay: Micros },
+    /// The symbol stops trading.
+    Delist,
+}
+
+/// An event of one slot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) bar: BarIndex,
+    pub(crate) slot: usize,
+    pub(crate) kind: EventKind,
+}
+
+/// A distance of `[stops]`, as a number or a column on the symbol's own bars.
+#[derive(Debug, Clone)]
+pub(crate) enum Distances {
+    Fraction(f64),
+    Column(ExprId),
+}
+
+/// What the rules say about one symbol, on its own bars.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    pub(crate) enter: Option<Mask>,
+    pub(crate) exit: Option<Mask>,
+    pub(crate) short: Option<Mask>,
+    pub(crate) cover: Option<Mask>,
+    /// Exits that depend on the position are evaluated bar by bar.
+    pub(crate) exit_live: Option<ExprId>,
+    pub(crate) cover_live: Option<ExprId>,
+    pub(crate) priority: Option<ExprId>,
+    pub(crate) price: Option<ExprId>,
+    pub(crate) volatility: Option<ExprId>,
+    pub(crate) stop: Option<Distances>,
+    pub(crate) target: Option<Distances>,
+    pub(crate) trail: Option<Distances>,
+    /// The evaluated columns that the ids point into.
+    pub(crate) columns: Option<Columns>,
+}
+
+/// One symbol of the account.
+#[derive(Debug)]
+pub(crate) struct SymbolInput<'m> {
+    /// Index in the market.
+    pub(crate) tape: usize,
+    pub(crate) bars: &'m Bars,
+    /// Clock bar -> own bar ([`NO_BAR`] where there is none); `None` when both are one.
+    pub(crate) own: Option<Arc<Vec<u32>>>,
+    pub(crate) signals: Signals,
+}
+
+impl SymbolInput<'_> {
+    /// The symbol's own bar at a clock bar.
+    pub(crate) fn own_bar(&self, bar: BarIndex) -> Option<usize> {
+        match &self.own {
+            None => Some(bar),
+            Some(own) => Some(own[bar]).filter(|&i| i != NO_BAR).map(|i| i as usize),
+        }
+    }
+
+    /// Volume of an own bar, 0 when it is unknown.
+    pub(crate) fn volume(&self, own: usize) -> f64 {
+        self.bars.volume.as_ref().map_or(0.0, |v: &Column| {
+            let volume = v[own];
+            if volume.is_nan() { 0.0 } else { volume }
+        })
+    }
+}
+
+/// Everything that one account's simulation reads.
+#[derive(Debug)]
+pub(crate) struct Input<'m> {
+    pub(crate) strategy: &'m Strategy,
+    pub(crate) program: Option<&'m Program>,
+    pub(crate) clock: &'m [Micros],
+    /// First and one past the last clock bar of the simulation.
+    pub(crate) first: BarIndex,
+    pub(crate) end: BarIndex,
+    pub(crate) symbols: Vec<SymbolInput<'m>>,
+    /// Events of all slots by bar, splits before dividends.
+    pub(crate) events: Vec<Event>,
+    /// Number of each bar's session, counted from the clock's first.
+    pub(crate) session: &'m [u32],
+    /// Interest factor less one earned by idle cash from the bar before; empty when 0 throughout.
+    pub(crate) interest: &'m [f64],
+    /// The same for `dividend_yield`; empty when there is none.
+    pub(crate) index_yield: &'m [f64],
+    /// Bars on which rules decide; empty when at every bar.
+    pub(crate) decides: &'m [bool],
+}
+
+impl Input<'_> {
+    /// A number of an expression at an own bar, `None` when absent.
+    pub(crate) fn number(&self, slot: usize, id: ExprId, own: usize, held: &Held) -> Option<f64> {
+        let columns = self.symbols[slot].signals.columns.as_ref()?;
+        self.program?.number_at(columns, id, own, held)
+    }
+
+    /// A condition that depends on the position, at an own bar.
+    pub(crate) fn holds(&self, slot: usize, id: ExprId, own: usize, held: &Held) -> bool {
+        let columns = self.symbols[slot].signals.columns.as_ref();
+        match (self.program, columns) {
+            (Some(program), Some(columns)) => {
+                program.condition_at(columns, id, own, held) == Some(true)
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! One account through time, one bar after the other, in the order of the simulated day.
+//!
+//! [`Sim::step`] is that order, phase by phase; deciding is in `decide.rs`, filling in `fills.rs`.
+//! A stretch in which nothing can happen is walked at once by [`Sim::coast`].
+
+use crate::engine::decide::Decider;
+use crate::engine::input::{Event, EventKind, Input};
+use crate::engine::pending::Pending;
+use crate::execution::fill::{BarPrices, gapped, touched};
+use crate::execution::{Order, Outcome, Reason};
+use crate::market::date_of;
+use crate::portfolio::{Account, EntryKind, Trade};
+use crate::strategy::{AccountKind, Ambiguity, FillAt};
+use crate::units::{BarIndex, Micros};
+
+/// How much of a run is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Equity, orders and trades.
+    Bare,
+    /// All columns, ledger and income.
+    Full,
+}
+
+/// What one account leaves behind. Columns other than `equity` are empty in bare runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Record {
+    pub(crate) equity: Vec<f64>,
+    pub(crate) cash: Vec<f64>,
+    pub(crate) holdings: Vec<f64>,
+    pub(crate) exposure: Vec<f64>,
+    pub(crate) traded: Vec<f64>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) trades: Vec<Trade>,
+    pub(crate) ledger: Vec<crate::portfolio::Entry>,
+    pub(crate) income: Vec<crate::portfolio::IncomeRow>,
+    pub(crate) books_error: f64,
+    pub(crate) ambiguous: u32,
+    pub(crate) stale: Vec<usize>,
+}
+
+/// A dividend between ex-date and pay-date.
+#[derive(Debug, Clone, Copy)]
+struct Receivable {
+    pay: Micros,
+    slot: usize,
+    amount: f64,
+}
+
+/// The state of one account's simulation.
+pub(crate) struct Sim<'a, 'm> {
+    pub(crate) input: &'a Input<'m>,
+    pub(crate) decider: Decider<'a>,
+    pub(crate) ambiguity: Ambiguity,
+    pub(crate) account: Account,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) pending: Vec<Pending>,
+    receivables: Vec<Receivable>,
+    next_event: usize,
+    /// Session of the last bar of each slot, for delistings; empty when every slot always has one.
+    last_session: Vec<u32>,
+    /// Own bar of each slot through which no entry is decided.
+    pub(crate) blocked_through: Vec<Option<u32>>,
+    /// Proceeds of exits inside this bar, which serve only from its close on.
+    pub(crate) freed_inside: f64,
+    /// Slots entered inside this bar, whose high and low came partly before the entry.
+    pub(crate) entered_inside: Vec<usize>,
+    /// Dividends of this bar that buy more of the payer.
+    pub(crate) reinvest: Vec<(usize, f64)>,
+    pub(crate) ambiguous: u32,
+    pub(crate) wants: Vec<crate::engine::decide::Want>,
+    record: Record,
+}
+
+impl<'a, 'm> Sim<'a, 'm> {
+    /// A fresh account with the strategy's cash.
+    pub(crate) fn new(input: &'a Input<'m>, decider: Decider<'a>, detail: Detail) -> Self {
+        let strategy = input.strategy;
+        let symbols = input.symbols.iter().map(|s| s.tape).collect::<Vec<_>>();
+        let slots = symbols.len();
+        let bars = input.end - input.first;
+        let mut record = Record::default();
+        record.equity.reserve_exact(bars);
+        let gaps = input.symbols.iter().any(|s| s.own.is_some());
+        let account = Account::new(
+            strategy.account.cash,
+            symbols,
+            strategy.account.settlement_days,
+            detail == Detail::Full,
+        );
+        Sim {
+            input,
+            decider,
+            ambiguity: strategy.stops.ambiguity,
+            account,
+            orders: Vec::new(),
+            pending: Vec::new(),
+            receivables: Vec::new(),
+            next_event: input.events.partition_point(|e| e.bar < input.first),
+            last_session: if gaps { vec![0; slots] } else { Vec::new() },
+            blocked_through: vec![None; slots],
+            freed_inside: 0.0,
+            entered_inside: Vec::new(),
+            reinvest: Vec::new(),
+            ambiguous: 0,
+            wants: Vec::new(),
+            record,
+        }
+    }
+
+    /// Lets time pass from the first bar to the last.
+    pub(crate) fn run(mut self) -> Record {
+        self.book_opening_cash();
+        let mut bar = self.input.first;
+        while bar < self.input.end {
+            match self.quiet_until(bar) {
+                Some(next) => {
+                    self.coast(bar, next);
+                    bar = next;
+                }
+                None => {
+                    self.step(bar);
+                    bar += 1;
+                }
+            }
+        }
+        self.finish()
+    }
+
+    fn book_opening_cash(&mut self) {
+        if self.account.keeps_books() {
+            let cash = self.account.cash;
+            self.account.cash = 0.0;
+            let first = self.input.first;
+            self.account.book_cash(first, None, EntryKind::Deposit, cash, "opening cash");
+            // The opening cash is the base of the income table, not a part of it.
+            self.account.income.add(None, crate::portfolio::Stream::Flows, -cash);
+        }
+    }
+
+    /// One bar, in the order of the simulated day.
+    fn step(&mut self, bar: BarIndex) {
+        self.account.traded = 0.0;
+        self.account.settle(self.input.session[bar]);
+        self.freed_inside = 0.0;
+        self.entered_inside.clear();
+        let events = self.events_of(bar);
+        self.splits(bar, &events);
+        self.interest(bar);
+        self.dividends(bar, &events);
+        self.delistings(bar, &events);
+        self.open(bar);
+        self.inside(bar);
+        self.close(bar);
+        self.decide(bar);
+        if bar + 1 == self.input.end && self.input.strategy.fill.close_at_end {
+            self.close_at_end(bar);
+        }
+        self.record(bar);
+    }
+
+    fn events_of(&mut self, bar: BarIndex) -> Vec<Event> {
+        let all = &self.input.events;
+        let from = self.next_event;
+        while self.next_event < all.len() && all[self.next_event].bar <= bar {
+            self.next_event += 1;
+        }
+        all[from..self.next_event].to_vec()
+    }
+
+    fn splits(&mut self, bar: BarIndex, events: &[Event]) {
+        for event in events {
+            if let EventKind::Split(ratio) = event.kind {
+                self.account.split(bar, event.slot, ratio);
+                for pending in self.pending.iter_mut().filter(|p| p.slot == event.slot) {
+                    pending.split(ratio);
+                }
+            }
+        }
+    }
+
+    /// Interest for the calendar days since the bar before, on the balances of that bar.
+    fn interest(&mut self, bar: BarIndex) {
+        if bar == self.input.first {
+            return;
+        }
+        let strategy = self.input.strategy;
+        let settled = self.account.settled_cash();
+        if let Some(&factor) = self.input.interest.get(bar)
+            && settled > 0.0
+            && factor != 0.0
+        {
+            self.account.book_cash(bar, None, EntryKind::Interest, settled * factor, "");
+        }
+        if strategy.account.kind == AccountKind::Margin {
+            self.margin_cost(bar);
+        }
+        if let Some(&factor) = self.input.index_yield.get(bar)
+            && factor != 0.0
+        {
+            for k in 0..self.account.held.len() {
+                let slot = self.account.held[k];
+                let value = self.account.positions[slot].shares * self.account.marks[slot];
+                self.account.accrue_dividend(slot, value * factor);
+                self.pay(bar, slot, value * factor, "index yield");
+            }
+        }
+    }
+
+    fn margin_cost(&mut self, bar: BarIndex) {
+        let strategy = self.input.strategy;
+        let clock = self.input.clock;
+        let days = (date_of(clock[bar]) - date_of(clock[bar - 1])).num_days() as f64;
+        let growth = |rate: f64| libm::pow(1.0 + rate, days / 365.0) - 1.0;
+        if let Some(rate) = strategy.account.margin_rate
+            && self.account.cash < 0.0
+        {
+            let cost = self.account.cash * growth(rate);
+            self.account.book_cash(bar, None, EntryKind::MarginInterest, cost, "");
+        }
+        if let Some(rate) = strategy.costs.borrow_rate {
+            for k in 0..self.account.held.len() {
+                let slot = self.account.held[k];
+                let value = self.account.positions[slot].shares * self.account.marks[slot];
+                if value < 0.0 {
+                    let cost = value * growth(rate);
+                    self.account.book_cash(bar, Some(slot), EntryKind::Borrow, cost, "");
+                }
+            }
+        }
+    }
+
+    fn dividends(&mut self, bar: BarIndex, events: &[Event]) {
+        for event in events {
+            if let EventKind::Dividend { amount, pay } = event.kind {
+                let due = self.account.positions[event.slot].shares * amount;
+                if due != 0.0 {
+                    self.account.accrue_dividend(event.slot, due);
+                    self.receivables.push(Receivable {
+                        pay,
+                        slot: event.slot,
+                        amount: due,
+                    });
+                }
+            }
+        }
+        let now = self.input.clock[bar];
+        let mut waiting = std::mem::take(&mut self.receivables);
+        waiting.retain(|r| {
+            if r.pay <= now {
+                self.pay(bar, r.slot, r.amount, "");
+            }
+            r.pay > now
+        });
+        self.receivables = waiting;
+    }
+
+    /// Pays a dividend in cash and notes it for those who reinvest.
+    fn pay(&mut self, bar: BarIndex, slot: usize, amount: f64, note: &str) {
+        self.account.pay_dividend(bar, slot, amount, note);
+        if amount > 0.0 && (self.input.strategy.account.reinvest_dividends || self.decider.reinvests()) {
+            self.reinvest.push((slot, amount));
+        }
+    }
+
+    /// Symbols that stopped trading are closed at their last price less the haircut.
+    fn delistings(&mut self, bar: BarIndex, events: &[Event]) {
+        for event in events {
+            if event.kind == EventKind::Delist {
+                self.delist(bar, event.slot);
+            }
+        }
+        if self.last_session.is_empty() {
+            return;
+        }
+        let session = self.input.session[bar];
+        for slot in 0..self.last_session.len() {
+            if self.input.symbols[slot].own_bar(bar).is_some() {
+                self.last_session[slot] = session;
+            } else if session - self.last_session[slot] >= self.input.strategy.data.delist_after {
+                self.delist(bar, slot);
+            }
+        }
+    }
+
+    /// Prices of a slot's bar, or `None` when it has none.
+    pub(crate) fn prices(&self, slot: usize, bar: BarIndex) -> Option<(usize, BarPrices)> {
+        let symbol = &self.input.symbols[slot];
+        let own = symbol.own_bar(bar)?;
+        let bars = symbol.bars;
+        Some((
+            own,
+            BarPrices {
+                open: bars.open[own],
+                high: bars.high[own],
+                low: bars.low[own],
+                close: bars.close[own],
+            },
+        ))
+    }
+
+    /// Decided exits, gapped stops and targets, decided entries, gapped limits.
+    fn open(&mut self, bar: BarIndex) {
+        let at_open = self.input.strategy.fill.at != FillAt::NextClose;
+        if at_open {
+            self.fill_market(bar, true, |p| p.open);
+        }
+        self.protect(bar, |sim, slot, prices| {
+            let position = &sim.account.positions[slot];
+            (position.entry_bar < bar)
+                .then(|| gapped(prices, &position.levels(), position.is_long()))
+                .flatten()
+        });
+        if at_open {
+            self.fill_market(bar, false, |p| p.open);
+        }
+        self.fill_gapped_orders(bar);
+        self.sweep_pending();
+    }
+
+    /// Stops, targets and trailing stops, then limits and stop entries.
+    fn inside(&mut self, bar: BarIndex) {
+        let cash = self.account.cash;
+        let ambiguity = self.ambiguity;
+        self.protect(bar, |sim, slot, prices| {
+            let position = &sim.account.positions[slot];
+            touched(prices, &position.levels(), position.is_long(), ambiguity)
+        });
+        self.freed_inside = (self.account.cash - cash).max(0.0);
+        self.fill_touched_orders(bar);
+        self.freed_inside = 0.0;
+        self.sweep_pending();
+        for k in 0..self.account.held.len() {
+            let slot = self.account.held[k];
+            if let Some((_, prices)) = self.prices(slot, bar)
+                && !self.entered_inside.contains(&slot)
+            {
+                self.account.positions[slot].bar_completed(prices.high, prices.low);
+            }
+        }
+    }
+
+    /// Fills every protective exit that `reached` finds, until none is left for the bar.
+    fn protect(
+        &mut self,
+        bar: BarIndex,
+        reached: impl Fn(&Self, usize, &BarPrices) -> Option<crate::execution::fill::Touch>,
+    ) {
+        let mut k = 0;
+        while k < self.account.held.len() {
+            let slot = self.account.held[k];
+            let position = &self.account.positions[slot];
+            let watched = !position.protection.is_none() && bar >= position.live_from;
+            let touch = self
+                .prices(slot, bar)
+                .filter(|_| watched)
+                .and_then(|(own, prices)| Some((own, reached(self, slot, &prices)?)));
+            let Some((own, touch)) = touch else {
+                k += 1;
+                continue;
+            };
+            let all_filled = self.fill_protective(bar, slot, own, &touch);
+            // A partial target leaves the rest under its stop: look at the slot again. A fill cut
+            // by the volume leaves a rest that waits.
+            if !all_filled {
+                k += 1;
+            }
+        }
+    }
+
+    /// Marks, fills of `next_close`, and dividends that are reinvested.
+    fn close(&mut self, bar: BarIndex) {
+        for k in 0..self.account.held.len() {
+            let slot = self.account.held[k];
+            if let Some((_, prices)) = self.prices(slot, bar) {
+                self.account.marks[slot] = prices.close;
+            }
+        }
+        if self.input.strategy.fill.at == FillAt::NextClose {
+            self.fill_market(bar, true, |p| p.close);
+            self.fill_market(bar, false, |p| p.close);
+            self.sweep_pending();
+        }
+        if self.input.strategy.account.reinvest_dividends && !self.decider.reinvests() {
+            self.reinvest_at_close(bar);
+        }
+    }
+
+    fn record(&mut self, bar: BarIndex) {
+        let holdings = self.account.holdings();
+        let equity = self.account.equity();
+        self.record.equity.push(equity);
+        if !self.account.keeps_books() {
+            return;
+        }
+        self.record.cash.push(self.account.cash);
+        self.record.holdings.push(holdings);
+        let exposure = if equity > 0.0 { self.account.gross() / equity } else { 0.0 };
+        self.record.exposure.push(exposure);
+        self.record.traded.push(self.account.traded);
+        let account = &mut self.account;
+        account.income.check(equity, &account.positions, &account.held, &account.marks);
+        let date = date_of(self.input.clock[bar]);
+        let last = bar + 1 == self.input.end;
+        if last || month_of(date_of(self.input.clock[bar + 1])) != month_of(date) {
+            let name = date.format("%Y-%m").to_string();
+            account.income.end_month(&name, &account.positions, &account.marks);
+        }
+    }
+
+    /// The first bar from `bar` on that needs a step, when the bars before it need none.
+    ///
+    /// Allowed in bare runs, which keep no books, while no order waits, no level is watched, no
+    /// interest is booked, and every symbol has a bar at every moment: then equity is cash plus
+    /// shares times close, and only a rule or a corporate action can change that.
+    fn quiet_until(&self, bar: BarIndex) -> Option<BarIndex> {
+        let calm = !self.account.keeps_books()
+            && self.pending.is_empty()
+            && self.receivables.is_empty()
+            && self.reinvest.is_empty()
+            && self.last_session.is_empty()
+            && self.input.interest.is_empty()
+            && self.input.index_yield.is_empty()
+            && self.input.strategy.account.kind == AccountKind::Cash
+            && self.input.strategy.account.settlement_days == 0;
+        if !calm || self.account.held.iter().any(|&s| !self.account.positions[s].protection.is_none()) {
+            return None;
+        }
+        // The last bar is stepped when something is done on it.
+        let last = if self.input.strategy.fill.close_at_end {
+            self.input.end - 1
+        } else {
+            self.input.end
+        };
+        let event = self.input.events.get(self.next_event).map_or(last, |e| e.bar);
+        let next = self.next_decision(bar)?.min(event).min(last);
+        (next > bar).then_some(next)
+    }
+
+    /// Marks the bars `from..to`, in which nothing happens.
+    fn coast(&mut self, from: BarIndex, to: BarIndex) {
+        let base = self.account.cash + self.account.receivable;
+        let equity = &mut self.record.equity;
+        match self.account.held.as_slice() {
+            [] => equity.resize(equity.len() + (to - from), base + 0.0),
+            [slot] => {
+                let shares = self.account.positions[*slot].shares;
+                let close = &self.input.symbols[*slot].bars.close[from..to];
+                equity.extend(close.iter().map(|c| base + shares * c));
+            }
+            held => {
+                for bar in from..to {
+                    let holdings: f64 = held
+                        .iter()
+                        .map(|&s| {
+                            self.account.positions[s].shares * self.input.symbols[s].bars.close[bar]
+                        })
+                        .sum();
+                    equity.push(base + holdings);
+                }
+            }
+        }
+        for &slot in &self.account.held {
+            self.account.marks[slot] = self.input.symbols[slot].bars.close[to - 1];
+        }
+    }
+
+    /// Open positions become open trades, waiting orders end.
+    fn finish(mut self) -> Record {
+        for k in 0..self.pending.len() {
+            let outcome = self.unfilled(k, Outcome::Expired);
+            self.end_order(k, outcome, Reason::LastBar);
+        }
+        let last = self.input.end - 1;
+        for &slot in &self.account.held {
+            let symbol = &self.input.symbols[slot];
+            let position = &self.account.positions[slot];
+            let own = (0..=last).rev().find_map(|b| symbol.own_bar(b)).unwrap_or(0);
+            if symbol.own_bar(last).is_none() {
+                self.record.stale.push(symbol.tape);
+            }
+            let trade = position.open_trade(symbol.tape, last, own as u32, self.account.marks[slot]);
+            self.account.trades.push((position.number, trade));
+        }
+        let mut record = self.record;
+        self.account.trades.sort_by_key(|(number, _)| *number);
+        record.trades = self.account.trades.into_iter().map(|(_, trade)| trade).collect();
+        record.orders = self.orders;
+        record.ledger = self.account.ledger;
+        record.books_error = self.account.income.worst_error;
+        record.income = self.account.income.rows;
+        record.ambiguous = self.ambiguous;
+        record
+    }
+}
+
+fn month_of(date: chrono::NaiveDate) -> (i32, u32) {
+    use chrono::Datelike;
+    (date.year(), date.month())
+}
