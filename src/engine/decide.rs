@@ -53,7 +53,7 @@ pub(crate) struct Want {
 }
 
 /// What a slot does now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Says {
     enter: bool,
     exit: bool,
@@ -67,6 +67,10 @@ impl Sim<'_, '_> {
     pub(crate) fn decide(&mut self, bar: BarIndex) {
         let mut wants = std::mem::take(&mut self.wants);
         wants.clear();
+        for (_, trade) in &self.account.trades[self.closed_seen..] {
+            self.closed.add(trade.pnl);
+        }
+        self.closed_seen = self.account.trades.len();
         self.margin_call(bar, &mut wants);
         match self.decider {
             Decider::Rules => self.decide_rules(bar, &mut wants),
@@ -501,17 +505,5 @@ impl Sim<'_, '_> {
         self.fill_market(bar, true, |p| p.close);
         self.fill_market(bar, false, |p| p.close);
         self.sweep_pending();
-    }
-}
-
-impl Default for Says {
-    fn default() -> Self {
-        Says {
-            enter: false,
-            exit: false,
-            short: false,
-            cover: false,
-            time: false,
-        }
     }
 }

@@ -271,7 +271,7 @@ impl Sim<'_, '_> {
             live_from: terms.live_from,
         };
         self.account.marks[p.slot] = terms.reference;
-        self.account.fill(&booking, self.input.session[terms.bar]);
+        self.account.fill(&booking, self.input.session(terms.bar));
         let opened = shares > closing;
         if opened && terms.inside {
             self.entered_inside.push(p.slot);
@@ -360,7 +360,7 @@ impl Sim<'_, '_> {
             live_from: bar,
         };
         self.account.marks[slot] = touch.price;
-        self.account.fill(&booking, self.input.session[bar]);
+        self.account.fill(&booking, self.input.session(bar));
         if self.account.positions[slot].is_flat() {
             self.block_entries(slot, own);
         }
@@ -448,7 +448,7 @@ impl Sim<'_, '_> {
             live_from: bar,
         };
         self.account.marks[slot] = price;
-        self.account.fill(&booking, self.input.session[bar]);
+        self.account.fill(&booking, self.input.session(bar));
         note_fill(&mut self.orders[order], shares, fill_price, bar);
     }
 
@@ -499,7 +499,7 @@ impl Sim<'_, '_> {
                 protection: position.protection,
                 live_from: position.live_from,
             };
-            self.account.fill(&booking, self.input.session[bar]);
+            self.account.fill(&booking, self.input.session(bar));
         }
     }
 }

@@ -99,8 +99,8 @@ pub(crate) struct Input<'m> {
     pub(crate) symbols: Vec<SymbolInput<'m>>,
     /// Events of all slots by bar, splits before dividends.
     pub(crate) events: Vec<Event>,
-    /// Number of each bar's session, counted from the clock's first.
-    pub(crate) session: &'m [u32],
+    /// Number of each bar's session, counted from the clock's first; empty when nobody asks.
+    pub(crate) sessions: &'m [u32],
     /// Interest factor less one earned by idle cash from the bar before; empty when 0 throughout.
     pub(crate) interest: &'m [f64],
     /// The same for `dividend_yield`; empty when there is none.
@@ -110,6 +110,11 @@ pub(crate) struct Input<'m> {
 }
 
 impl Input<'_> {
+    /// Number of a bar's session; 0 when no rule of the run depends on sessions.
+    pub(crate) fn session(&self, bar: BarIndex) -> u32 {
+        self.sessions.get(bar).copied().unwrap_or(0)
+    }
+
     /// A number of an expression at an own bar, `None` when absent.
     pub(crate) fn number(&self, slot: usize, id: ExprId, own: usize, held: &Held) -> Option<f64> {
         let columns = self.symbols[slot].signals.columns.as_ref()?;

@@ -1,5 +1,94 @@
 //! THE LOOP: `backtest(market, strategy) -> Run`, the only place where time passes.
+//!
+//! `prepare` turns market and strategy into columns, `simulate` walks one account through them
+//! bar by bar (`decide` and `fills` are its close and its open), `benchmark` runs what the
+//! strategy is measured against through the same loop.
 
 mod run;
+mod input;
+mod pending;
+mod simulate;
+mod fills;
+mod decide;
+mod prepare;
+mod benchmark;
+mod source;
 
+pub use benchmark::{Outcome, simulate};
 pub use run::{Ambiguous, Run, SymbolRun};
+pub use source::read_market;
+
+use crate::engine::decide::Decider;
+use crate::engine::prepare::Prepared;
+use crate::engine::simulate::{Detail, Record, Sim};
+use crate::error::Result;
+use crate::market::Market;
+use crate::strategy::{Ambiguity, Strategy};
+
+/// Simulates a strategy over a market and keeps everything: columns, orders, trades, ledger,
+/// income.
+///
+/// # Errors
+/// Symbols that the market lacks, expressions that do not type against it, a period without
+/// bars, rate files that cannot be read.
+pub fn backtest(market: &Market, strategy: &Strategy) -> Result<Run> {
+    let prepared = Prepared::new(market, strategy)?;
+    run_rules(&prepared, Detail::Full)
+}
+
+/// The same simulation, keeping equity, orders and trades only.
+///
+/// # Errors
+/// As [`backtest`].
+pub fn backtest_bare(market: &Market, strategy: &Strategy) -> Result<Run> {
+    let prepared = Prepared::new(market, strategy)?;
+    run_rules(&prepared, Detail::Bare)
+}
+
+fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
+    let strategy = prepared.strategy;
+    let accounts = if strategy.account.each {
+        prepared.universe.iter().map(|&tape| vec![tape]).collect()
+    } else {
+        vec![prepared.universe.clone()]
+    };
+    let mut run: Option<Run> = None;
+    for tapes in &accounts {
+        let input = prepared.rules_input(tapes)?;
+        let simulate = |ambiguity: Ambiguity, detail: Detail| {
+            let mut sim = Sim::new(&input, Decider::Rules, detail);
+            sim.ambiguity = ambiguity;
+            sim.run()
+        };
+        let record = simulate(strategy.stops.ambiguity, detail);
+        let end = |ambiguity: Ambiguity| {
+            let same = ambiguity == strategy.stops.ambiguity || record.ambiguous == 0;
+            let equity = if same {
+                record.equity.last().copied()
+            } else {
+                simulate(ambiguity, Detail::Bare).equity.last().copied()
+            };
+            equity.unwrap_or(strategy.account.cash)
+        };
+        let band = Ambiguous {
+            trades: record.ambiguous,
+            worst: end(Ambiguity::Worst),
+            path: end(Ambiguity::Path),
+            best: end(Ambiguity::Best),
+        };
+        let part = run::of_record(prepared, &strategy.name, record, Some(band), detail)?;
+        run = Some(match run {
+            None => part.as_one_of(strategy.account.each, tapes),
+            Some(all) => all.joined(part.as_one_of(true, tapes)),
+        });
+    }
+    let run = run.unwrap_or_else(|| run::empty(prepared));
+    Ok(run.finished())
+}
+
+pub(crate) use run::of_record;
+
+/// A record without a band, for runs that have no stops.
+pub(crate) fn plain(prepared: &Prepared<'_>, name: &str, record: Record) -> Result<Run> {
+    of_record(prepared, name, record, None, Detail::Full).map(Run::finished)
+}

@@ -1,8 +1,11 @@
 //! What a simulation leaves behind: columns a bar, orders, trades, ledger, income.
 
+use crate::engine::prepare::Prepared;
+use crate::engine::simulate::{Detail, Record};
+use crate::error::Result;
 use crate::execution::Order;
 use crate::instrument::Symbol;
-use crate::portfolio::{Entry, IncomeRow, Trade};
+use crate::portfolio::{Entry, IncomeRow, Trade, TradeStatus};
 use crate::units::Micros;
 
 /// The ambiguity band: trades whose bar reached both stop and target, and the equity at the end
@@ -30,10 +33,12 @@ pub struct SymbolRun {
     pub start_equity: f64,
     /// Closed trades.
     pub trades: u32,
+    /// Trades, open ones too.
+    pub entries: u32,
 }
 
 /// The record of one simulation. Columns have one element a bar of the run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
     /// Name of the strategy or benchmark.
     pub name: String,
@@ -82,4 +87,148 @@ pub struct Run {
     pub each: Vec<SymbolRun>,
     /// Symbols whose last bar is before the run's last bar and that are still held.
     pub stale: Vec<usize>,
+    /// Largest difference at any bar between equity and the sum of the income streams.
+    pub books_error: f64,
+}
+
+/// One account's record as a run.
+pub(crate) fn of_record(
+    prepared: &Prepared<'_>,
+    name: &str,
+    record: Record,
+    band: Option<Ambiguous>,
+    detail: Detail,
+) -> Result<Run> {
+    let full = detail == Detail::Full;
+    let (rate, hurdle) = if full || prepared.has_rate() {
+        (prepared.rate_column()?, prepared.hurdle_column()?)
+    } else {
+        (Vec::new(), Vec::new())
+    };
+    Ok(Run {
+        name: name.to_string(),
+        symbols: prepared.market.tapes.iter().map(|t| t.symbol.clone()).collect(),
+        first_bar: prepared.first,
+        warmup_bars: prepared.first,
+        time: prepared.clock[prepared.first..prepared.end].to_vec(),
+        periods_a_year: prepared.periods.bars_a_year,
+        bars_a_session: prepared.periods.bars_a_session,
+        start_equity: prepared.strategy.account.cash,
+        flows: if full { vec![0.0; record.equity.len()] } else { Vec::new() },
+        equity: record.equity,
+        cash: record.cash,
+        holdings: record.holdings,
+        exposure: record.exposure,
+        traded: record.traded,
+        rate,
+        hurdle,
+        orders: record.orders,
+        trades: record.trades,
+        ledger: record.ledger,
+        income: record.income,
+        ambiguous: band,
+        each: Vec::new(),
+        stale: record.stale,
+        books_error: record.books_error,
+    })
+}
+
+/// A run of no account: the strategy names no symbol that trades.
+pub(crate) fn empty(prepared: &Prepared<'_>) -> Run {
+    let bars = prepared.end - prepared.first;
+    let record = Record {
+        equity: vec![prepared.strategy.account.cash; bars],
+        ..Record::default()
+    };
+    Run {
+        time: prepared.clock[prepared.first..prepared.end].to_vec(),
+        equity: record.equity,
+        start_equity: prepared.strategy.account.cash,
+        ..Run::default()
+    }
+}
+
+impl Run {
+    /// Notes that this run is the account of one symbol among several.
+    pub(crate) fn as_one_of(mut self, each: bool, tapes: &[usize]) -> Run {
+        if let (true, Some(&symbol)) = (each, tapes.first()) {
+            let closed = self.trades.iter().filter(|t| t.status == TradeStatus::Closed);
+            self.each = vec![SymbolRun {
+                symbol,
+                equity: self.equity.clone(),
+                start_equity: self.start_equity,
+                trades: closed.count() as u32,
+                entries: self.trades.len() as u32,
+            }];
+        }
+        self
+    }
+
+    /// The sum of two accounts' runs over the same bars.
+    pub(crate) fn joined(mut self, other: Run) -> Run {
+        let add = |a: &mut Vec<f64>, b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        // Exposure is gross value over equity: back to money, added, and divided again.
+        for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
+            *gross *= equity;
+        }
+        for ((gross, exposure), equity) in
+            self.exposure.iter_mut().zip(&other.exposure).zip(&other.equity)
+        {
+            *gross += exposure * equity;
+        }
+        add(&mut self.equity, &other.equity);
+        add(&mut self.cash, &other.cash);
+        add(&mut self.holdings, &other.holdings);
+        add(&mut self.traded, &other.traded);
+        for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
+            *gross = if *equity > 0.0 { *gross / equity } else { 0.0 };
+        }
+        self.start_equity += other.start_equity;
+        self.books_error += other.books_error;
+        let trades = self.trades.len();
+        self.trades.extend(other.trades);
+        self.ledger.extend(other.ledger.into_iter().map(|mut entry| {
+            entry.trade = entry.trade.map(|t| t + trades);
+            entry
+        }));
+        self.orders.extend(other.orders);
+        self.income.extend(other.income);
+        self.each.extend(other.each);
+        self.stale.extend(other.stale);
+        self.ambiguous = match (self.ambiguous, other.ambiguous) {
+            (Some(a), Some(b)) => Some(Ambiguous {
+                trades: a.trades + b.trades,
+                worst: a.worst + b.worst,
+                path: a.path + b.path,
+                best: a.best + b.best,
+            }),
+            (a, b) => a.or(b),
+        };
+        self
+    }
+
+    /// Puts the records of several accounts into the order of time, and drops an empty band.
+    pub(crate) fn finished(mut self) -> Run {
+        self.ambiguous = self.ambiguous.filter(|band| band.trades > 0);
+        if self.each.len() < 2 {
+            return self;
+        }
+        self.orders.sort_by_key(|o| o.decided);
+        for (i, order) in self.orders.iter_mut().enumerate() {
+            order.id = i as u32 + 1;
+        }
+        let mut by_entry = (0..self.trades.len()).collect::<Vec<_>>();
+        by_entry.sort_by_key(|&i| (self.trades[i].entry_bar, i));
+        let mut place = vec![0; by_entry.len()];
+        for (new, &old) in by_entry.iter().enumerate() {
+            place[old] = new;
+        }
+        self.trades = by_entry.iter().map(|&i| self.trades[i].clone()).collect();
+        for entry in &mut self.ledger {
+            entry.trade = entry.trade.map(|t| place[t]);
+        }
+        self.ledger.sort_by_key(|e| e.bar);
+        self.income.sort_by(|a, b| (&a.month, a.symbol, a.stream).cmp(&(&b.month, b.symbol, b.stream)));
+        self
+    }
 }

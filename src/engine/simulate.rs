@@ -10,7 +10,7 @@ use crate::execution::fill::{BarPrices, gapped, touched};
 use crate::execution::{Order, Outcome, Reason};
 use crate::market::date_of;
 use crate::portfolio::{Account, EntryKind, Trade};
-use crate::strategy::{AccountKind, Ambiguity, FillAt};
+use crate::strategy::{AccountKind, Ambiguity, ClosedTrades, FillAt};
 use crate::units::{BarIndex, Micros};
 
 /// How much of a run is kept.
@@ -68,6 +68,9 @@ pub(crate) struct Sim<'a, 'm> {
     /// Dividends of this bar that buy more of the payer.
     pub(crate) reinvest: Vec<(usize, f64)>,
     pub(crate) ambiguous: u32,
+    /// Running figures of closed trades, and how many of them are in.
+    pub(crate) closed: ClosedTrades,
+    pub(crate) closed_seen: usize,
     pub(crate) wants: Vec<crate::engine::decide::Want>,
     record: Record,
 }
@@ -103,6 +106,8 @@ impl<'a, 'm> Sim<'a, 'm> {
             entered_inside: Vec::new(),
             reinvest: Vec::new(),
             ambiguous: 0,
+            closed: ClosedTrades::default(),
+            closed_seen: 0,
             wants: Vec::new(),
             record,
         }
@@ -141,7 +146,7 @@ impl<'a, 'm> Sim<'a, 'm> {
     /// One bar, in the order of the simulated day.
     fn step(&mut self, bar: BarIndex) {
         self.account.traded = 0.0;
-        self.account.settle(self.input.session[bar]);
+        self.account.settle(self.input.session(bar));
         self.freed_inside = 0.0;
         self.entered_inside.clear();
         let events = self.events_of(bar);
@@ -168,6 +173,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         all[from..self.next_event].to_vec()
     }
 
+    /// New shares for old, in holdings and in waiting orders alike.
     fn splits(&mut self, bar: BarIndex, events: &[Event]) {
         for event in events {
             if let EventKind::Split(ratio) = event.kind {
@@ -273,7 +279,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         if self.last_session.is_empty() {
             return;
         }
-        let session = self.input.session[bar];
+        let session = self.input.session(bar);
         for slot in 0..self.last_session.len() {
             if self.input.symbols[slot].own_bar(bar).is_some() {
                 self.last_session[slot] = session;
@@ -301,7 +307,7 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     /// Decided exits, gapped stops and targets, decided entries, gapped limits.
     fn open(&mut self, bar: BarIndex) {
-        let at_open = self.input.strategy.fill.at != FillAt::NextClose;
+        let at_open = self.input.strategy.fill.at == FillAt::NextOpen;
         if at_open {
             self.fill_market(bar, true, |p| p.open);
         }
@@ -376,7 +382,7 @@ impl<'a, 'm> Sim<'a, 'm> {
                 self.account.marks[slot] = prices.close;
             }
         }
-        if self.input.strategy.fill.at == FillAt::NextClose {
+        if self.input.strategy.fill.at != FillAt::NextOpen {
             self.fill_market(bar, true, |p| p.close);
             self.fill_market(bar, false, |p| p.close);
             self.sweep_pending();

@@ -1,0 +1,493 @@
+//! From a market and a strategy to what the loop reads: universe, clock, signals, events, rates.
+
+use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
+use crate::error::{Error, Problem, Result};
+use crate::market::{
+    ActionKind, Calendar, Interval, Market, Period, PeriodsAYear, date_of, midnight, period_ends_of,
+    periods_a_year,
+};
+use crate::market::rates::{DatedRate, read_rate};
+use crate::rules::{Columns, EvalOptions, ExprId, Kind, Program, Request, Vocabulary};
+use crate::strategy::{
+    Distance, Every, ExprText, OrderKind, Rate, Signals as Sees, SizeMethod, Strategy,
+};
+use crate::units::{BarIndex, DAY_MICROS, Micros};
+use std::sync::Arc;
+
+/// What all accounts of one run share.
+pub(crate) struct Prepared<'m> {
+    pub(crate) market: &'m Market,
+    pub(crate) strategy: &'m Strategy,
+    /// Market indices of the symbols that trade, ascending.
+    pub(crate) universe: Vec<usize>,
+    pub(crate) clock: Arc<Vec<Micros>>,
+    pub(crate) first: BarIndex,
+    pub(crate) end: BarIndex,
+    pub(crate) periods: PeriodsAYear,
+    pub(crate) program: Option<Program>,
+    wanted: Vec<(Slot, ExprId)>,
+    sessions: Vec<u32>,
+    interest: Vec<f64>,
+    index_yield: Vec<f64>,
+    decides: Vec<bool>,
+}
+
+/// The place in the strategy that an expression was wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Enter,
+    Exit,
+    Short,
+    Cover,
+    Priority,
+    Price,
+    Volatility,
+    Stop,
+    Target,
+    Trail,
+}
+
+impl<'m> Prepared<'m> {
+    /// Compiles the rules against the market and works out everything that is the same for all
+    /// accounts.
+    ///
+    /// # Errors
+    /// Symbols that the market lacks, expressions that do not type, a period without bars, rate
+    /// files that cannot be read.
+    pub(crate) fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
+        let universe = universe(market, strategy)?;
+        let clock = clock_of(market, &universe);
+        let (first, end) = bounds(&clock, strategy)?;
+        let periods = periods_a_year(&clock);
+        let (program, wanted) = compile(market, strategy)?;
+        let mut prepared = Prepared {
+            market,
+            strategy,
+            universe,
+            clock,
+            first,
+            end,
+            periods,
+            program,
+            wanted,
+            sessions: Vec::new(),
+            interest: Vec::new(),
+            index_yield: Vec::new(),
+            decides: Vec::new(),
+        };
+        prepared.fill_columns()?;
+        Ok(prepared)
+    }
+
+    fn fill_columns(&mut self) -> Result<()> {
+        let strategy = self.strategy;
+        let gaps = self.universe.iter().any(|&t| {
+            !same_clock(&self.market.tapes[t].bars.time, &self.clock)
+        });
+        if strategy.account.settlement_days > 0 || gaps {
+            self.sessions = sessions(&self.clock);
+        }
+        let cash = rate(&strategy.cash.yield_)?;
+        if !cash.is_zero() {
+            self.interest = growth(&self.clock, &cash);
+        }
+        if let Some(index) = &strategy.data.dividend_yield {
+            self.index_yield = growth(&self.clock, &rate(index)?);
+        }
+        let period = match strategy.rules.every {
+            Every::Bar => return Ok(()),
+            Every::Day => Period::Day,
+            Every::Week => Period::Week,
+            Every::Month => Period::Month,
+            Every::Quarter => Period::Quarter,
+            Every::Year => Period::Year,
+        };
+        let (calendar, interval) = (self.market.calendar, self.market.interval);
+        self.decides = ends(&self.clock, period, calendar, interval);
+        Ok(())
+    }
+
+    /// Options of evaluating expressions.
+    pub(crate) fn eval_options(&self) -> EvalOptions {
+        EvalOptions {
+            periods_a_year: self.periods.bars_a_year,
+            total_return: self.strategy.data.signals == Sees::TotalReturn,
+        }
+    }
+
+    /// The input of one account that trades `tapes` (market indices) by the rules.
+    pub(crate) fn rules_input(&self, tapes: &[usize]) -> Result<Input<'_>> {
+        let mut input = self.bare_input(tapes);
+        let Some(program) = &self.program else {
+            return Ok(input);
+        };
+        let options = self.eval_options();
+        if program.crosses_symbols() || tapes.len() > 1 {
+            let mut all = program.evaluate(self.market, &options)?;
+            for (symbol, &tape) in input.symbols.iter_mut().zip(tapes) {
+                let columns = std::mem::take(&mut all[tape]);
+                symbol.signals = self.signals(program, columns);
+            }
+        } else if let (Some(symbol), Some(&tape)) = (input.symbols.first_mut(), tapes.first()) {
+            let columns = program.evaluate_one(self.market, tape, &options)?;
+            symbol.signals = self.signals(program, columns);
+        }
+        Ok(input)
+    }
+
+    /// The input of one account that holds `tapes` by a plan, not by rules.
+    pub(crate) fn bare_input(&self, tapes: &[usize]) -> Input<'_> {
+        let symbols = tapes
+            .iter()
+            .map(|&tape| {
+                let bars = &self.market.tapes[tape].bars;
+                SymbolInput {
+                    tape,
+                    bars,
+                    own: own_on(&self.clock, &bars.time),
+                    signals: Signals::default(),
+                }
+            })
+            .collect::<Vec<_>>();
+        let events = events(self.market, &self.clock, &symbols);
+        Input {
+            strategy: self.strategy,
+            program: self.program.as_ref(),
+            clock: &self.clock,
+            first: self.first,
+            end: self.end,
+            symbols,
+            events,
+            sessions: &self.sessions,
+            interest: &self.interest,
+            index_yield: &self.index_yield,
+            decides: &self.decides,
+        }
+    }
+
+    fn signals(&self, program: &Program, columns: Columns) -> Signals {
+        let mut signals = Signals::default();
+        for &(slot, id) in &self.wanted {
+            let live = program.needs_position(id);
+            let mask = || (!live).then(|| columns.condition(id).clone());
+            match slot {
+                Slot::Enter => signals.enter = mask(),
+                Slot::Short => signals.short = mask(),
+                Slot::Exit => {
+                    signals.exit = mask();
+                    signals.exit_live = live.then_some(id);
+                }
+                Slot::Cover => {
+                    signals.cover = mask();
+                    signals.cover_live = live.then_some(id);
+                }
+                Slot::Priority => signals.priority = Some(id),
+                Slot::Price => signals.price = Some(id),
+                Slot::Volatility => signals.volatility = Some(id),
+                Slot::Stop => signals.stop = Some(Distances::Column(id)),
+                Slot::Target => signals.target = Some(Distances::Column(id)),
+                Slot::Trail => signals.trail = Some(Distances::Column(id)),
+            }
+        }
+        let stops = &self.strategy.stops;
+        for (place, distance) in [
+            (&mut signals.stop, &stops.stop),
+            (&mut signals.target, &stops.target),
+            (&mut signals.trail, &stops.trail),
+        ] {
+            if let Some(Distance::Fraction(fraction)) = distance {
+                *place = Some(Distances::Fraction(*fraction));
+            }
+        }
+        signals.columns = Some(columns);
+        signals
+    }
+
+    /// Risk-free return of each bar of the run: the annual rate in force, a bar's share of it by
+    /// compounding over the bars of a year.
+    pub(crate) fn rate_column(&self) -> Result<Vec<f64>> {
+        let source = self.strategy.benchmark.rate.as_ref().unwrap_or(&self.strategy.cash.yield_);
+        let rates = rate(source)?;
+        let mut last = (f64::NAN, 0.0);
+        Ok(self.clock[self.first..self.end]
+            .iter()
+            .map(|&time| {
+                let annual = rates.at(time);
+                if annual != last.0 {
+                    last = (annual, libm::pow(1.0 + annual, 1.0 / self.periods.bars_a_year) - 1.0);
+                }
+                last.1
+            })
+            .collect())
+    }
+
+    /// `true` when a metric of a bare run needs the rate column.
+    pub(crate) fn has_rate(&self) -> bool {
+        let source = self.strategy.benchmark.rate.as_ref().unwrap_or(&self.strategy.cash.yield_);
+        *source != Rate::Constant(0.0)
+    }
+
+    /// Return of savings at the hurdle on each bar of the run; the first bar earns none.
+    pub(crate) fn hurdle_column(&self) -> Result<Vec<f64>> {
+        let cash = &self.strategy.cash;
+        let rates = rate(cash.hurdle.as_ref().unwrap_or(&cash.yield_))?;
+        let mut column = growth(&self.clock[self.first..self.end], &rates);
+        if let Some(first) = column.first_mut() {
+            *first = 0.0;
+        }
+        Ok(column)
+    }
+}
+
+/// The symbols that the strategy trades, as market indices.
+fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
+    if strategy.data.symbols.is_empty() {
+        return Ok((0..market.tapes.len()).collect());
+    }
+    let known = || market.tapes.iter().map(|t| t.symbol.as_str());
+    let mut problems = Vec::new();
+    let mut universe = Vec::new();
+    for symbol in &strategy.data.symbols {
+        match market.index_of(symbol) {
+            Some(index) => universe.push(index),
+            None => {
+                let near = crate::error::nearest(symbol, known());
+                let cure = near.map_or_else(
+                    || format!("the data has {}", known().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                problems.push(Problem::new(format!("no bars of `{symbol}` in the data")).help(cure));
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::all(problems));
+    }
+    universe.sort_unstable();
+    universe.dedup();
+    Ok(universe)
+}
+
+/// The union of the universe's clocks.
+fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
+    if universe.len() == market.tapes.len() {
+        return market.clock.clone();
+    }
+    let times = universe.iter().map(|&t| &market.tapes[t].bars.time).collect::<Vec<_>>();
+    if let Some((first, rest)) = times.split_first()
+        && rest.iter().all(|time| same_clock(time, first))
+    {
+        return (*first).clone();
+    }
+    let mut clock = times.iter().flat_map(|t| t.iter().copied()).collect::<Vec<_>>();
+    clock.sort_unstable();
+    clock.dedup();
+    Arc::new(clock)
+}
+
+fn same_clock(a: &Arc<Vec<Micros>>, b: &Arc<Vec<Micros>>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
+}
+
+/// Clock bar -> own bar, `None` when the two clocks are one.
+fn own_on(clock: &Arc<Vec<Micros>>, time: &Arc<Vec<Micros>>) -> Option<Arc<Vec<u32>>> {
+    if same_clock(clock, time) {
+        return None;
+    }
+    let mut own = 0;
+    let map = clock
+        .iter()
+        .map(|&now| {
+            while own < time.len() && time[own] < now {
+                own += 1;
+            }
+            if time.get(own) == Some(&now) { own as u32 } else { NO_BAR }
+        })
+        .collect();
+    Some(Arc::new(map))
+}
+
+/// First and one past the last bar of the simulation.
+fn bounds(clock: &[Micros], strategy: &Strategy) -> Result<(BarIndex, BarIndex)> {
+    let first = strategy
+        .data
+        .start
+        .map_or(0, |date| clock.partition_point(|&t| t < midnight(date)));
+    let end = strategy.data.end.map_or(clock.len(), |date| {
+        clock.partition_point(|&t| t < midnight(date) + DAY_MICROS)
+    });
+    if first < end {
+        return Ok((first, end));
+    }
+    let range = match (clock.first(), clock.last()) {
+        (Some(&a), Some(&b)) => format!("the data runs from {} to {}", date_of(a), date_of(b)),
+        _ => "the data has no bar at all".to_string(),
+    };
+    Err(Error::new(
+        Problem::new("no bar between `data.start` and `data.end`").help(range),
+    ))
+}
+
+/// Number of each bar's session: dates counted from the clock's first.
+fn sessions(clock: &[Micros]) -> Vec<u32> {
+    let mut number = 0;
+    let mut day = clock.first().map_or(0, |t| t.div_euclid(DAY_MICROS));
+    clock
+        .iter()
+        .map(|t| {
+            let now = t.div_euclid(DAY_MICROS);
+            if now != day {
+                (number, day) = (number + 1, now);
+            }
+            number
+        })
+        .collect()
+}
+
+/// A rate of the strategy file, read if it is a file.
+fn rate(source: &Rate) -> Result<DatedRate> {
+    match source {
+        Rate::Constant(annual) => Ok(DatedRate::constant(*annual)),
+        Rate::File(path) => read_rate(path),
+    }
+}
+
+/// `(1 + rate)^(days / 365) - 1` for the calendar days since the bar before, at the rate in force
+/// on the bar before; 0 for the first.
+fn growth(clock: &[Micros], rates: &DatedRate) -> Vec<f64> {
+    let mut last = (f64::NAN, -1, 0.0);
+    let mut before = None;
+    clock
+        .iter()
+        .map(|&time| {
+            let Some(previous) = before.replace(time) else {
+                return 0.0;
+            };
+            let days = time.div_euclid(DAY_MICROS) - Micros::div_euclid(previous, DAY_MICROS);
+            let annual = rates.at(previous);
+            if (annual, days) != (last.0, last.1) {
+                let factor = libm::pow(1.0 + annual, days as f64 / 365.0) - 1.0;
+                last = (annual, days, factor);
+            }
+            last.2
+        })
+        .collect()
+}
+
+fn ends(clock: &[Micros], period: Period, calendar: Calendar, interval: Interval) -> Vec<bool> {
+    period_ends_of(clock, period, calendar, interval)
+}
+
+/// Corporate actions of the account's symbols at the clock bars on which they take effect: the
+/// symbol's first own bar on or after the date (the clock's, for a delisting).
+fn events(market: &Market, clock: &[Micros], symbols: &[SymbolInput<'_>]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for action in &market.actions {
+        let Some(slot) = symbols
+            .iter()
+            .position(|s| market.tapes[s.tape].symbol == action.symbol)
+        else {
+            continue;
+        };
+        let from = clock.partition_point(|&t| t < action.time);
+        let has_bar = |bar: &BarIndex| symbols[slot].own_bar(*bar).is_some();
+        let kind = match action.kind {
+            ActionKind::Split => EventKind::Split(action.value),
+            ActionKind::Dividend | ActionKind::SpecialDividend => EventKind::Dividend {
+                amount: action.value,
+                pay: action.pay.unwrap_or(action.time),
+            },
+            ActionKind::Delist => EventKind::Delist,
+        };
+        let bar = match kind {
+            EventKind::Delist => (from..clock.len()).next(),
+            _ => (from..clock.len()).find(has_bar),
+        };
+        if let Some(bar) = bar {
+            events.push(Event { bar, slot, kind });
+        }
+    }
+    let order = |kind: &EventKind| match kind {
+        EventKind::Split(_) => 0,
+        EventKind::Dividend { .. } => 1,
+        EventKind::Delist => 2,
+    };
+    events.sort_by_key(|e| (e.bar, order(&e.kind), e.slot));
+    events
+}
+
+type Compiled = (Option<Program>, Vec<(Slot, ExprId)>);
+
+/// Types and plans every expression of the strategy.
+fn compile(market: &Market, strategy: &Strategy) -> Result<Compiled> {
+    let volatility = ExprText {
+        text: "realized_vol(close, 20)".to_string(),
+        span: None,
+        key: "size.method".to_string(),
+    };
+    let wanted = wanted(strategy, &volatility);
+    if wanted.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let series = strategy
+        .series
+        .iter()
+        .map(|(name, text)| Request {
+            key: name,
+            ..request(text, Kind::Any, false)
+        })
+        .collect::<Vec<_>>();
+    let requests = wanted.iter().map(|(_, request)| request.clone()).collect::<Vec<_>>();
+    let program = Program::compile(&strategy.params, &series, &requests, &Vocabulary::of(market))
+        .map_err(|problems| {
+            Error::all(problems).with_source(&strategy.source.name, &strategy.source.text)
+        })?;
+    let ids = wanted
+        .iter()
+        .enumerate()
+        .map(|(i, (slot, _))| (*slot, program.wanted(i)))
+        .collect();
+    Ok((Some(program), ids))
+}
+
+fn request(text: &ExprText, expects: Kind, position: bool) -> Request<'_> {
+    Request {
+        key: &text.key,
+        text: &text.text,
+        offset: text.span.as_ref().map(|span| span.start),
+        expects,
+        position,
+    }
+}
+
+/// The expressions of the strategy, each with its place.
+fn wanted<'s>(strategy: &'s Strategy, volatility: &'s ExprText) -> Vec<(Slot, Request<'s>)> {
+    let (rules, stops) = (&strategy.rules, &strategy.stops);
+    let mut wanted = Vec::new();
+    let mut want = |slot, text: &'s Option<ExprText>, expects, position| {
+        if let Some(text) = text {
+            wanted.push((slot, request(text, expects, position)));
+        }
+    };
+    want(Slot::Enter, &rules.enter, Kind::Condition, false);
+    want(Slot::Exit, &rules.exit, Kind::Condition, true);
+    want(Slot::Short, &rules.short, Kind::Condition, false);
+    want(Slot::Cover, &rules.cover, Kind::Condition, true);
+    want(Slot::Priority, &rules.priority, Kind::Number, false);
+    if strategy.fill.order != OrderKind::Market {
+        want(Slot::Price, &strategy.fill.price, Kind::Number, false);
+    }
+    for (slot, distance) in [
+        (Slot::Stop, &stops.stop),
+        (Slot::Target, &stops.target),
+        (Slot::Trail, &stops.trail),
+    ] {
+        if let Some(Distance::Expr(text)) = distance {
+            wanted.push((slot, request(text, Kind::Number, true)));
+        }
+    }
+    if strategy.size.method == SizeMethod::TargetVol {
+        wanted.push((Slot::Volatility, request(volatility, Kind::Number, false)));
+    }
+    wanted
+}
