@@ -6,7 +6,9 @@ use crate::engine::simulate::{Detail, Sim};
 use crate::engine::{Run, plain, run_rules};
 use crate::error::{Error, Problem, Result};
 use crate::market::{Market, Period, period_ends_of};
-use crate::strategy::{AccountKind, OrderKind, Rules, Size, SizeMethod, Stops, Strategy};
+use crate::strategy::{
+    AccountKind, Ambiguity, Every, OrderKind, Rules, Size, SizeMethod, Stops, Strategy,
+};
 
 /// A strategy's run and the runs it is measured against.
 #[derive(Debug, Clone)]
@@ -94,12 +96,33 @@ fn find(market: &Market, symbol: &str) -> Result<usize> {
 /// The strategy with everything that decides taken out: same cash, fill and costs.
 fn holder(strategy: &Strategy, cash: f64) -> Strategy {
     let mut holder = strategy.clone();
-    holder.rules = Rules::default();
-    holder.stops = Stops::default();
+    holder.rules = Rules {
+        enter: None,
+        exit: None,
+        short: None,
+        cover: None,
+        priority: None,
+        cooldown_bars: 0,
+        hold_bars_max: None,
+        every: Every::Bar,
+    };
+    holder.stops = Stops {
+        stop: None,
+        target: None,
+        trail: None,
+        target_share: 1.0,
+        breakeven: None,
+        entry_bar: true,
+        ambiguity: Ambiguity::Worst,
+    };
     holder.size = Size {
         method: SizeMethod::Fraction,
         value: 1.0,
-        ..Size::default()
+        max_positions: None,
+        max_weight: None,
+        lot: strategy.size.lot,
+        min_order: 0.0,
+        pyramid: false,
     };
     holder.fill.order = OrderKind::Market;
     holder.fill.volume_cap = None;

@@ -88,7 +88,6 @@ impl SymbolInput<'_> {
 }
 
 /// Everything that one account's simulation reads.
-#[derive(Debug)]
 pub(crate) struct Input<'m> {
     pub(crate) strategy: &'m Strategy,
     pub(crate) program: Option<&'m Program>,

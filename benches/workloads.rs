@@ -1,0 +1,179 @@
+//! Times the workloads W1, W3, W5 (in process, from the columns to the metrics) and W6 (files to
+//! columns), and prints what they computed, so that numbers can be seen to agree before times count.
+//!
+//! `cargo bench --bench workloads -- DIR [w1] [w3] [w5] [w6csv] [w6parquet]`, where DIR holds the
+//! columns as little-endian f64 files (`goog_close.f64`, `w3_close.f64`, `w45_close.f64`) and
+//! `minute.csv`, `minute.parquet`. One JSON line a workload: CPU seconds are those of the whole
+//! process while the workload ran, median of the runs after a warm-up.
+
+use papertape::engine::{Run, backtest_bare};
+use papertape::market::{Bars, Market, ReadOptions};
+use papertape::metrics::{Metrics, bare_of_run};
+use papertape::strategy::{Overrides, Strategy};
+use papertape::units::{DAY_MICROS, Micros};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const RUNS: usize = 11;
+const MINUTE: Micros = 60_000_000;
+
+fn main() -> ExitCode {
+    let args = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect::<Vec<_>>();
+    let Some((folder, cases)) = args.split_first() else {
+        eprintln!("usage: workloads DIR [w1 w3 w5 w6csv w6parquet]");
+        return ExitCode::from(2);
+    };
+    let folder = PathBuf::from(folder);
+    let wanted = |case: &str| cases.is_empty() || cases.iter().any(|c| c == case);
+    for (case, work, run) in [
+        ("w1", 2_148.0, w1 as fn(&Path) -> Box<dyn Fn() -> String>),
+        ("w3", 1e6, w3),
+        ("w5", 2.5e6, w5),
+        ("w6csv", 1e6, |d| read(d.join("minute.csv"))),
+        ("w6parquet", 1e6, |d| read(d.join("minute.parquet"))),
+    ] {
+        if wanted(case) {
+            time(case, work, &run(&folder));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// CPU seconds of all threads so far.
+fn cpu() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanos = tasks.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    });
+    nanos.sum::<f64>() / 1e9
+}
+
+fn time(case: &str, work: f64, run: &dyn Fn() -> String) {
+    let mut result = run();
+    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        // Short workloads are repeated until the clock can see them.
+        let repeat = if case == "w1" { 200 } else { 1 };
+        let (start, before) = (Instant::now(), cpu());
+        for _ in 0..repeat {
+            result = run();
+        }
+        cpus.push((cpu() - before) / f64::from(repeat));
+        walls.push(start.elapsed().as_secs_f64() / f64::from(repeat));
+    }
+    walls.sort_by(f64::total_cmp);
+    cpus.sort_by(f64::total_cmp);
+    println!(
+        "{{\"case\":\"{case}\",\"runs\":{RUNS},\"median_s\":{:.9},\"min_s\":{:.9},\"max_s\":{:.9},\"cpu_s\":{:.9},\"ns_per\":{:.3},\"peak_mb\":{:.0},\"result\":{result}}}",
+        walls[RUNS / 2],
+        walls[0],
+        walls[RUNS - 1],
+        cpus[RUNS / 2],
+        cpus[RUNS / 2] / work * 1e9,
+        peak_mb(),
+    );
+}
+
+/// High-water mark of the process's memory.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
+    let kilobytes = line.split_whitespace().nth(1).and_then(|k| k.parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) / 1024.0
+}
+
+fn column(folder: &Path, name: &str) -> Vec<f64> {
+    let path = folder.join(name);
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    bytes.chunks_exact(8).map(|c| f64::from_le_bytes(c.try_into().expect("8 bytes"))).collect()
+}
+
+/// Weekdays from 2000-01-03 on.
+fn weekdays(bars: usize) -> Vec<Micros> {
+    (0..bars as i64).map(|i| (10_959 + i / 5 * 7 + i % 5) * DAY_MICROS).collect()
+}
+
+fn strategy(text: &str) -> Strategy {
+    Strategy::parse(text, "workload", Path::new("."), &Overrides::default())
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn show(metrics: &Metrics) -> String {
+    let figures = ["total_return", "cagr", "sharpe", "max_drawdown", "trades"]
+        .map(|key| format!("\"{key}\":{:?}", metrics.get(key).unwrap_or(f64::NAN)));
+    format!("{{{}}}", figures.join(","))
+}
+
+fn single(text: &str, time: Vec<Micros>, close: Vec<f64>) -> Box<dyn Fn() -> String> {
+    let bars = Bars::of_closes(time, close).expect("sound columns");
+    let market = Market::from_tapes(vec![("X".to_string(), bars)]).expect("one tape");
+    let strategy = strategy(text);
+    Box::new(move || {
+        let run = backtest_bare(&market, &strategy).unwrap_or_else(|e| panic!("{e}"));
+        show(&bare_of_run(&run))
+    })
+}
+
+fn w1(folder: &Path) -> Box<dyn Fn() -> String> {
+    let close = column(folder, "goog_close.f64");
+    single(include_str!("w1.toml"), weekdays(close.len()), close)
+}
+
+fn w3(folder: &Path) -> Box<dyn Fn() -> String> {
+    let close = column(folder, "w3_close.f64");
+    // Sessions of 390 minutes, so that bars a year are 252 x 390 as in the workload.
+    let time = weekdays(close.len() / 390 + 1)
+        .into_iter()
+        .flat_map(|day| (0..390).map(move |m| day + (570 + m) * MINUTE))
+        .take(close.len())
+        .collect();
+    single(include_str!("w3.toml"), time, close)
+}
+
+fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
+    let closes = column(folder, "w45_close.f64");
+    let time = weekdays(5_000);
+    let tapes = closes
+        .chunks_exact(5_000)
+        .enumerate()
+        .map(|(i, close)| {
+            let bars = Bars::of_closes(time.clone(), close.to_vec()).expect("sound columns");
+            (format!("S{i:03}"), bars)
+        })
+        .collect();
+    let market = Market::from_tapes(tapes).expect("500 tapes");
+    let strategy = strategy(include_str!("w5.toml"));
+    Box::new(move || {
+        let run = backtest_bare(&market, &strategy).unwrap_or_else(|e| panic!("{e}"));
+        let sum = sums(&run);
+        format!("{{\"symbols\":{sum},\"portfolio\":{}}}", show(&bare_of_run(&run)))
+    })
+}
+
+/// Sums of the symbols' figures, as the other programs print them.
+fn sums(run: &Run) -> String {
+    let mut sums = [0.0; 3];
+    let mut trades = 0;
+    for figures in papertape::metrics::bare_of_each(run) {
+        for (sum, key) in sums.iter_mut().zip(["total_return", "sharpe", "max_drawdown"]) {
+            *sum += figures.get(key).unwrap_or(0.0);
+        }
+    }
+    for account in &run.each {
+        trades += account.entries;
+    }
+    format!(
+        "{{\"sum_total_return\":{:?},\"sum_sharpe\":{:?},\"sum_max_drawdown\":{:?},\"sum_trades\":{trades}}}",
+        sums[0], sums[1], sums[2]
+    )
+}
+
+fn read(path: PathBuf) -> Box<dyn Fn() -> String> {
+    Box::new(move || {
+        let market = Market::read(&path, &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        let close: f64 = market.tapes[0].bars.close.iter().sum();
+        format!("{{\"rows\":{},\"sum_close\":{close:?}}}", market.clock.len())
+    })
+}
