@@ -38,40 +38,78 @@ pub fn bare(inputs: &Inputs) -> Metrics {
 
 /// The same straight from a run, without a column of returns.
 pub fn bare_of_run(run: &Run) -> Metrics {
-    let pass = one_pass(run.equity.len(), &run.rate, |start, block| {
-        returns_into(run, start, block);
-    });
     let closed = run
         .trades
         .iter()
         .filter(|t| t.status == TradeStatus::Closed);
-    let trades = Some(closed.count());
-    figures(&pass, &run.time, run.periods_a_year, trades)
+    let curve = Curve {
+        start: run.start_equity,
+        equity: &run.equity,
+        flows: &run.flows,
+    };
+    bare_of_curve(run, &curve, closed.count())
 }
 
-/// Time-weighted returns of the bars from `start` on: E_t / (E_{t-1} + F_t) - 1, NaN where the
-/// denominator is not positive.
-pub(crate) fn returns_into(run: &Run, start: usize, block: &mut [f64]) {
-    let end = start + block.len();
-    let (equity, flows) = (&run.equity[start..end], &run.flows[start..end]);
-    let Some((first, rest)) = block.split_first_mut() else {
-        return;
-    };
-    let of = |after: f64, before: f64| {
-        if before > 0.0 {
-            after / before - 1.0
+/// The same of every symbol's own account, with `[account] each`.
+pub fn bare_of_each(run: &Run) -> impl Iterator<Item = Metrics> {
+    run.each.iter().map(|account| {
+        let curve = Curve {
+            start: account.start_equity,
+            equity: &account.equity,
+            flows: &[],
+        };
+        bare_of_curve(run, &curve, account.trades as usize)
+    })
+}
+
+fn bare_of_curve(run: &Run, curve: &Curve<'_>, trades: usize) -> Metrics {
+    let pass = one_pass(curve.equity.len(), &run.rate, |start, block| {
+        curve.returns_into(start, block);
+    });
+    figures(&pass, &run.time, run.periods_a_year, Some(trades))
+}
+
+/// An equity curve and what flowed into it from outside.
+pub(crate) struct Curve<'a> {
+    /// Equity before the first bar.
+    pub(crate) start: f64,
+    /// Equity at each bar.
+    pub(crate) equity: &'a [f64],
+    /// External flows before each bar; empty when there are none.
+    pub(crate) flows: &'a [f64],
+}
+
+impl Curve<'_> {
+    /// Time-weighted returns of the bars from `start` on: E_t / (E_{t-1} + F_t) - 1, NaN where the
+    /// denominator is not positive.
+    pub(crate) fn returns_into(&self, start: usize, block: &mut [f64]) {
+        let end = start + block.len();
+        let equity = &self.equity[start..end];
+        let of = |after: f64, before: f64| {
+            if before > 0.0 {
+                after / before - 1.0
+            } else {
+                f64::NAN
+            }
+        };
+        let Some((first, rest)) = block.split_first_mut() else {
+            return;
+        };
+        let before = match start {
+            0 => self.start,
+            _ => self.equity[start - 1],
+        };
+        *first = of(equity[0], before + self.flows.get(start).unwrap_or(&0.0));
+        let pairs = equity.iter().zip(&equity[1..]);
+        if self.flows.is_empty() {
+            for (r, (before, after)) in rest.iter_mut().zip(pairs) {
+                *r = of(*after, *before);
+            }
         } else {
-            f64::NAN
+            for ((r, (before, after)), flow) in rest.iter_mut().zip(pairs).zip(&self.flows[start + 1..]) {
+                *r = of(*after, before + flow);
+            }
         }
-    };
-    let before = match start {
-        0 => run.start_equity,
-        _ => run.equity[start - 1],
-    };
-    *first = of(equity[0], before + flows[0]);
-    let pairs = equity.iter().zip(&equity[1..]).zip(&flows[1..]);
-    for (r, ((before, after), flow)) in rest.iter_mut().zip(pairs) {
-        *r = of(*after, before + flow);
     }
 }
 

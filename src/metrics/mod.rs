@@ -26,7 +26,7 @@ mod returns;
 mod run;
 mod trades;
 
-pub use bare::{bare, bare_of_run};
+pub use bare::{bare, bare_of_each, bare_of_run};
 pub use drawdown::{Episode, drawdown_episodes, drawdown_series};
 pub use moments::{normal_cdf, normal_quantile};
 pub use money_weighted::xirr;

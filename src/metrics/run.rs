@@ -1,7 +1,7 @@
 //! From the record of a simulation to what metrics read.
 
 use crate::engine::Run;
-use crate::metrics::bare::returns_into;
+use crate::metrics::bare::Curve;
 use crate::metrics::{ClosedTrade, Inputs, Metrics, Money, compute};
 use crate::portfolio::{EntryKind, TradeStatus};
 
@@ -22,7 +22,12 @@ pub struct OwnedInputs {
 /// before the open; NaN where the denominator is not positive.
 pub fn returns_of_run(run: &Run) -> Vec<f64> {
     let mut returns = vec![0.0; run.equity.len()];
-    returns_into(run, 0, &mut returns);
+    let curve = Curve {
+        start: run.start_equity,
+        equity: &run.equity,
+        flows: &run.flows,
+    };
+    curve.returns_into(0, &mut returns);
     returns
 }
 
