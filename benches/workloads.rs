@@ -1,5 +1,4 @@
-//! Times the workloads W1, W3, W5 (in process, from the columns to the metrics) and W6 (files to
-//! columns), and prints what they computed, so that numbers can be seen to agree before times count.
+//! Times the workloads W1, W3, W5 (in process, from the columns to the metrics) and prints what they computed, so that numbers can be seen to agree before times count.
 //!
 //! `cargo bench --bench workloads -- DIR [w1] [w3] [w5] [w6csv] [w6parquet]`, where DIR holds the
 //! columns as little-endian f64 files (`goog_close.f64`, `w3_close.f64`, `w45_close.f64`) and
@@ -7,7 +6,7 @@
 //! process while the workload ran, median of the runs after a warm-up.
 
 use papertape::engine::{Run, backtest_bare};
-use papertape::market::{Bars, Market, ReadOptions};
+use papertape::market::{Bars, Market};
 use papertape::metrics::{Metrics, bare_of_run};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::units::{DAY_MICROS, Micros};
@@ -19,7 +18,10 @@ const RUNS: usize = 11;
 const MINUTE: Micros = 60_000_000;
 
 fn main() -> ExitCode {
-    let args = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect::<Vec<_>>();
+    let args = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect::<Vec<_>>();
     let Some((folder, cases)) = args.split_first() else {
         eprintln!("usage: workloads DIR [w1 w3 w5 w6csv w6parquet]");
         return ExitCode::from(2);
@@ -30,8 +32,6 @@ fn main() -> ExitCode {
         ("w1", 2_148.0, w1 as fn(&Path) -> Box<dyn Fn() -> String>),
         ("w3", 1e6, w3),
         ("w5", 2.5e6, w5),
-        ("w6csv", 1e6, |d| read(d.join("minute.csv"))),
-        ("w6parquet", 1e6, |d| read(d.join("minute.parquet"))),
     ] {
         if wanted(case) {
             time(case, work, &run(&folder));
@@ -42,7 +42,10 @@ fn main() -> ExitCode {
 
 /// CPU seconds of all threads so far.
 fn cpu() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let tasks = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
     let nanos = tasks.filter_map(|task| {
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse::<f64>().ok()
@@ -79,20 +82,31 @@ fn time(case: &str, work: f64, run: &dyn Fn() -> String) {
 /// High-water mark of the process's memory.
 fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
-    let kilobytes = line.split_whitespace().nth(1).and_then(|k| k.parse::<f64>().ok());
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmHWM"))
+        .unwrap_or_default();
+    let kilobytes = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|k| k.parse::<f64>().ok());
     kilobytes.unwrap_or(0.0) / 1024.0
 }
 
 fn column(folder: &Path, name: &str) -> Vec<f64> {
     let path = folder.join(name);
     let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    bytes.chunks_exact(8).map(|c| f64::from_le_bytes(c.try_into().expect("8 bytes"))).collect()
+    bytes
+        .chunks_exact(8)
+        .map(|c| f64::from_le_bytes(c.try_into().expect("8 bytes")))
+        .collect()
 }
 
 /// Weekdays from 2000-01-03 on.
 fn weekdays(bars: usize) -> Vec<Micros> {
-    (0..bars as i64).map(|i| (10_959 + i / 5 * 7 + i % 5) * DAY_MICROS).collect()
+    (0..bars as i64)
+        .map(|i| (10_959 + i / 5 * 7 + i % 5) * DAY_MICROS)
+        .collect()
 }
 
 fn strategy(text: &str) -> Strategy {
@@ -148,7 +162,10 @@ fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
     Box::new(move || {
         let run = backtest_bare(&market, &strategy).unwrap_or_else(|e| panic!("{e}"));
         let sum = sums(&run);
-        format!("{{\"symbols\":{sum},\"portfolio\":{}}}", show(&bare_of_run(&run)))
+        format!(
+            "{{\"symbols\":{sum},\"portfolio\":{}}}",
+            show(&bare_of_run(&run))
+        )
     })
 }
 
@@ -157,7 +174,10 @@ fn sums(run: &Run) -> String {
     let mut sums = [0.0; 3];
     let mut trades = 0;
     for figures in papertape::metrics::bare_of_each(run) {
-        for (sum, key) in sums.iter_mut().zip(["total_return", "sharpe", "max_drawdown"]) {
+        for (sum, key) in sums
+            .iter_mut()
+            .zip(["total_return", "sharpe", "max_drawdown"])
+        {
             *sum += figures.get(key).unwrap_or(0.0);
         }
     }
@@ -168,12 +188,4 @@ fn sums(run: &Run) -> String {
         "{{\"sum_total_return\":{:?},\"sum_sharpe\":{:?},\"sum_max_drawdown\":{:?},\"sum_trades\":{trades}}}",
         sums[0], sums[1], sums[2]
     )
-}
-
-fn read(path: PathBuf) -> Box<dyn Fn() -> String> {
-    Box::new(move || {
-        let market = Market::read(&path, &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-        let close: f64 = market.tapes[0].bars.close.iter().sum();
-        format!("{{\"rows\":{},\"sum_close\":{close:?}}}", market.clock.len())
-    })
 }

@@ -24,7 +24,10 @@ pub struct Outcome {
 impl Outcome {
     /// The benchmark that beta, alpha and captures are against: the first that is not `cash`.
     pub fn reference(&self) -> Option<&Run> {
-        self.benchmarks.iter().find(|(name, _)| name != "cash").map(|(_, run)| run)
+        self.benchmarks
+            .iter()
+            .find(|(name, _)| name != "cash")
+            .map(|(_, run)| run)
     }
 }
 
@@ -50,7 +53,11 @@ pub fn simulate(market: &Market, strategy: &Strategy) -> Result<Outcome> {
     };
     if wanted.universe {
         let equal = 1.0 / prepared.universe.len() as f64;
-        let weights = prepared.universe.iter().map(|&tape| (tape, equal)).collect();
+        let weights = prepared
+            .universe
+            .iter()
+            .map(|&tape| (tape, equal))
+            .collect();
         hold("universe", weights, false)?;
     }
     for symbol in &wanted.symbols {
@@ -150,7 +157,11 @@ fn held(
     let mut input = prepared.bare_input(&tapes);
     input.strategy = holder;
     let weight_of = |tape: usize| -> f64 {
-        weights.iter().filter(|(t, _)| *t == tape).map(|(_, w)| w).sum()
+        weights
+            .iter()
+            .filter(|(t, _)| *t == tape)
+            .map(|(_, w)| w)
+            .sum()
     };
     let present = |slot: usize| input.symbols[slot].own_bar(input.first).is_some();
     let mut slots = Vec::with_capacity(tapes.len());
@@ -170,7 +181,12 @@ fn held(
     }
     let market = prepared.market;
     let rebalance = if monthly {
-        period_ends_of(&prepared.clock, Period::Month, market.calendar, market.interval)
+        period_ends_of(
+            &prepared.clock,
+            Period::Month,
+            market.calendar,
+            market.interval,
+        )
     } else {
         Vec::new()
     };

@@ -136,7 +136,8 @@ impl Sim<'_, '_> {
         if equity >= account.maintenance_margin * gross {
             return;
         }
-        let value = |slot: usize| (self.account.positions[slot].shares * self.account.marks[slot]).abs();
+        let value =
+            |slot: usize| (self.account.positions[slot].shares * self.account.marks[slot]).abs();
         let mut slots = self.account.held.clone();
         slots.sort_by(|&a, &b| value(b).total_cmp(&value(a)).then(a.cmp(&b)));
         for slot in slots {
@@ -166,7 +167,9 @@ impl Sim<'_, '_> {
 
     /// An order of the slot waits: one that closes, or one that only opens.
     fn waits(&self, slot: usize, closes: bool) -> bool {
-        self.pending.iter().any(|p| p.slot == slot && p.closes.is_some() == closes)
+        self.pending
+            .iter()
+            .any(|p| p.slot == slot && p.closes.is_some() == closes)
     }
 
     fn decide_rules(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
@@ -275,7 +278,11 @@ impl Sim<'_, '_> {
             return None;
         }
         if back {
-            let side = if position.is_long() { Side::Sell } else { Side::Buy };
+            let side = if position.is_long() {
+                Side::Sell
+            } else {
+                Side::Buy
+            };
             return Some(self.opening(slot, own, side, Some(position.shares.abs())));
         }
         if leave {
@@ -284,7 +291,11 @@ impl Sim<'_, '_> {
         if says.time {
             return Some(self.closing(slot, Reason::Time));
         }
-        let side = if position.is_long() { Side::Buy } else { Side::Sell };
+        let side = if position.is_long() {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
         (again && !self.waits(slot, false)).then(|| self.opening(slot, own, side, None))
     }
 
@@ -369,7 +380,11 @@ impl Sim<'_, '_> {
     /// Slots of the account.
     fn slots(&self) -> f64 {
         let account = &self.input.strategy.account;
-        let symbols = if account.each { 1 } else { self.input.symbols.len() };
+        let symbols = if account.each {
+            1
+        } else {
+            self.input.symbols.len()
+        };
         let most = self.input.strategy.size.max_positions;
         most.map_or(symbols as f64, f64::from)
     }
@@ -377,7 +392,9 @@ impl Sim<'_, '_> {
     /// Held and not about to be sold, plus about to be bought.
     fn slots_taken(&self) -> f64 {
         let leaving = |slot: usize| {
-            self.pending.iter().any(|p| p.slot == slot && p.closes.is_some() && p.opens.is_none())
+            self.pending
+                .iter()
+                .any(|p| p.slot == slot && p.closes.is_some() && p.opens.is_none())
         };
         let held = self.account.held.iter().filter(|&&s| !leaving(s)).count();
         let coming = self
@@ -470,7 +487,13 @@ impl Sim<'_, '_> {
     }
 
     /// Distances fixed at the decision; `None` when one of them does not exist or is not positive.
-    fn protection(&self, want: &Want, signals: &Signals, own: usize, close: f64) -> Option<Protection> {
+    fn protection(
+        &self,
+        want: &Want,
+        signals: &Signals,
+        own: usize,
+        close: f64,
+    ) -> Option<Protection> {
         let entry = Held {
             entry_price: close,
             ..Held::default()
@@ -495,8 +518,15 @@ impl Sim<'_, '_> {
     /// Records a wish that could not become an order.
     fn refuse(&mut self, bar: BarIndex, want: &Want, reason: Reason) {
         let closes = want.closes.unwrap_or(0.0);
-        let order =
-            self.new_order(bar, want.slot, want.side, OrderType::Market, closes, None, reason);
+        let order = self.new_order(
+            bar,
+            want.slot,
+            want.side,
+            OrderType::Market,
+            closes,
+            None,
+            reason,
+        );
         self.orders[order].outcome = Outcome::Rejected;
     }
 

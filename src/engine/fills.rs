@@ -190,7 +190,10 @@ impl Sim<'_, '_> {
         self.book(k, terms, price, shares, closing);
         let p = &mut self.pending[k];
         if shares < wanted {
-            p.closes = p.closes.map(|n| n - shares.min(closing)).filter(|n| *n > 0.0);
+            p.closes = p
+                .closes
+                .map(|n| n - shares.min(closing))
+                .filter(|n| *n > 0.0);
         } else {
             self.end_order(k, Outcome::Filled, Reason::Signal);
         }
@@ -304,12 +307,22 @@ impl Sim<'_, '_> {
     ) -> bool {
         let strategy = self.input.strategy;
         let position = &self.account.positions[slot];
-        let side = if position.is_long() { Side::Sell } else { Side::Buy };
+        let side = if position.is_long() {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
         let is_target = matches!(touch.reason, Reason::Target | Reason::TargetGap);
         let held = position.shares.abs();
-        let share = if is_target { strategy.stops.target_share } else { 1.0 };
+        let share = if is_target {
+            strategy.stops.target_share
+        } else {
+            1.0
+        };
         let due = if share < 1.0 {
-            Some(whole_lots(held * share, strategy.size.lot)).filter(|&n| n > 0.0).unwrap_or(held)
+            Some(whole_lots(held * share, strategy.size.lot))
+                .filter(|&n| n > 0.0)
+                .unwrap_or(held)
         } else {
             held
         };
@@ -341,9 +354,25 @@ impl Sim<'_, '_> {
         touch: &Touch,
     ) {
         let costs = &self.input.strategy.costs;
-        let price = if touch.slips { slipped(touch.price, side, costs) } else { touch.price };
-        let kind = if touch.slips { OrderType::Stop } else { OrderType::Limit };
-        let order = self.new_order(bar, slot, side, kind, shares, Some(touch.price), touch.reason);
+        let price = if touch.slips {
+            slipped(touch.price, side, costs)
+        } else {
+            touch.price
+        };
+        let kind = if touch.slips {
+            OrderType::Stop
+        } else {
+            OrderType::Limit
+        };
+        let order = self.new_order(
+            bar,
+            slot,
+            side,
+            kind,
+            shares,
+            Some(touch.price),
+            touch.reason,
+        );
         let booking = Booking {
             bar,
             own: own as u32,
@@ -369,7 +398,11 @@ impl Sim<'_, '_> {
 
     /// The part of a protective exit that the volume left over is sold at the market.
     fn rest_waits(&mut self, bar: BarIndex, slot: usize, side: Side, shares: f64, reason: Reason) {
-        if self.pending.iter().any(|p| p.slot == slot && p.side == side && p.closes.is_some()) {
+        if self
+            .pending
+            .iter()
+            .any(|p| p.slot == slot && p.side == side && p.closes.is_some())
+        {
             return;
         }
         let order = self.new_order(bar, slot, side, OrderType::Market, shares, None, reason);
@@ -425,10 +458,22 @@ impl Sim<'_, '_> {
         let costs = &self.input.strategy.costs;
         let position = &self.account.positions[slot];
         let shares = position.shares.abs();
-        let side = if position.is_long() { Side::Sell } else { Side::Buy };
+        let side = if position.is_long() {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
         let traded = reason != Reason::Delisted;
-        let fill_price = if traded { slipped(price, side, costs) } else { price };
-        let charge = if traded { fee(shares, fill_price, costs) } else { 0.0 };
+        let fill_price = if traded {
+            slipped(price, side, costs)
+        } else {
+            price
+        };
+        let charge = if traded {
+            fee(shares, fill_price, costs)
+        } else {
+            0.0
+        };
         let symbol = &self.input.symbols[slot];
         let own = (0..=bar).rev().find_map(|b| symbol.own_bar(b)).unwrap_or(0);
         let order = self.new_order(bar, slot, side, OrderType::Market, shares, None, reason);

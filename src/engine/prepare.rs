@@ -2,11 +2,11 @@
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::error::{Error, Problem, Result};
-use crate::market::{
-    ActionKind, Calendar, Interval, Market, Period, PeriodsAYear, date_of, midnight, period_ends_of,
-    periods_a_year,
-};
 use crate::market::rates::{DatedRate, read_rate};
+use crate::market::{
+    ActionKind, Calendar, Interval, Market, Period, PeriodsAYear, date_of, midnight,
+    period_ends_of, periods_a_year,
+};
 use crate::rules::{Columns, EvalOptions, ExprId, Kind, Program, Request, Vocabulary};
 use crate::strategy::{
     Distance, Every, ExprText, OrderKind, Rate, Signals as Sees, SizeMethod, Strategy,
@@ -81,9 +81,10 @@ impl<'m> Prepared<'m> {
 
     fn fill_columns(&mut self) -> Result<()> {
         let strategy = self.strategy;
-        let gaps = self.universe.iter().any(|&t| {
-            !same_clock(&self.market.tapes[t].bars.time, &self.clock)
-        });
+        let gaps = self
+            .universe
+            .iter()
+            .any(|&t| !same_clock(&self.market.tapes[t].bars.time, &self.clock));
         if strategy.account.settlement_days > 0 || gaps {
             self.sessions = sessions(&self.clock);
         }
@@ -207,7 +208,12 @@ impl<'m> Prepared<'m> {
     /// Risk-free return of each bar of the run: the annual rate in force, a bar's share of it by
     /// compounding over the bars of a year.
     pub(crate) fn rate_column(&self) -> Result<Vec<f64>> {
-        let source = self.strategy.benchmark.rate.as_ref().unwrap_or(&self.strategy.cash.yield_);
+        let source = self
+            .strategy
+            .benchmark
+            .rate
+            .as_ref()
+            .unwrap_or(&self.strategy.cash.yield_);
         let rates = rate(source)?;
         let mut last = (f64::NAN, 0.0);
         Ok(self.clock[self.first..self.end]
@@ -215,7 +221,10 @@ impl<'m> Prepared<'m> {
             .map(|&time| {
                 let annual = rates.at(time);
                 if annual != last.0 {
-                    last = (annual, libm::pow(1.0 + annual, 1.0 / self.periods.bars_a_year) - 1.0);
+                    last = (
+                        annual,
+                        libm::pow(1.0 + annual, 1.0 / self.periods.bars_a_year) - 1.0,
+                    );
                 }
                 last.1
             })
@@ -224,7 +233,12 @@ impl<'m> Prepared<'m> {
 
     /// `true` when a metric of a bare run needs the rate column.
     pub(crate) fn has_rate(&self) -> bool {
-        let source = self.strategy.benchmark.rate.as_ref().unwrap_or(&self.strategy.cash.yield_);
+        let source = self
+            .strategy
+            .benchmark
+            .rate
+            .as_ref()
+            .unwrap_or(&self.strategy.cash.yield_);
         *source != Rate::Constant(0.0)
     }
 
@@ -257,7 +271,8 @@ fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
                     || format!("the data has {}", known().collect::<Vec<_>>().join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
-                problems.push(Problem::new(format!("no bars of `{symbol}` in the data")).help(cure));
+                problems
+                    .push(Problem::new(format!("no bars of `{symbol}` in the data")).help(cure));
             }
         }
     }
@@ -274,13 +289,19 @@ fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
     if universe.len() == market.tapes.len() {
         return market.clock.clone();
     }
-    let times = universe.iter().map(|&t| &market.tapes[t].bars.time).collect::<Vec<_>>();
+    let times = universe
+        .iter()
+        .map(|&t| &market.tapes[t].bars.time)
+        .collect::<Vec<_>>();
     if let Some((first, rest)) = times.split_first()
         && rest.iter().all(|time| same_clock(time, first))
     {
         return (*first).clone();
     }
-    let mut clock = times.iter().flat_map(|t| t.iter().copied()).collect::<Vec<_>>();
+    let mut clock = times
+        .iter()
+        .flat_map(|t| t.iter().copied())
+        .collect::<Vec<_>>();
     clock.sort_unstable();
     clock.dedup();
     Arc::new(clock)
@@ -302,7 +323,11 @@ fn own_on(clock: &Arc<Vec<Micros>>, time: &Arc<Vec<Micros>>) -> Option<Arc<Vec<u
             while own < time.len() && time[own] < now {
                 own += 1;
             }
-            if time.get(own) == Some(&now) { own as u32 } else { NO_BAR }
+            if time.get(own) == Some(&now) {
+                own as u32
+            } else {
+                NO_BAR
+            }
         })
         .collect();
     Some(Arc::new(map))
@@ -438,11 +463,19 @@ fn compile(market: &Market, strategy: &Strategy) -> Result<Compiled> {
             ..request(text, Kind::Any, false)
         })
         .collect::<Vec<_>>();
-    let requests = wanted.iter().map(|(_, request)| request.clone()).collect::<Vec<_>>();
-    let program = Program::compile(&strategy.params, &series, &requests, &Vocabulary::of(market))
-        .map_err(|problems| {
-            Error::all(problems).with_source(&strategy.source.name, &strategy.source.text)
-        })?;
+    let requests = wanted
+        .iter()
+        .map(|(_, request)| request.clone())
+        .collect::<Vec<_>>();
+    let program = Program::compile(
+        &strategy.params,
+        &series,
+        &requests,
+        &Vocabulary::of(market),
+    )
+    .map_err(|problems| {
+        Error::all(problems).with_source(&strategy.source.name, &strategy.source.text)
+    })?;
     let ids = wanted
         .iter()
         .enumerate()

@@ -107,14 +107,23 @@ pub(crate) fn of_record(
     };
     Ok(Run {
         name: name.to_string(),
-        symbols: prepared.market.tapes.iter().map(|t| t.symbol.clone()).collect(),
+        symbols: prepared
+            .market
+            .tapes
+            .iter()
+            .map(|t| t.symbol.clone())
+            .collect(),
         first_bar: prepared.first,
         warmup_bars: prepared.first,
         time: prepared.clock[prepared.first..prepared.end].to_vec(),
         periods_a_year: prepared.periods.bars_a_year,
         bars_a_session: prepared.periods.bars_a_session,
         start_equity: prepared.strategy.account.cash,
-        flows: if full { vec![0.0; record.equity.len()] } else { Vec::new() },
+        flows: if full {
+            vec![0.0; record.equity.len()]
+        } else {
+            Vec::new()
+        },
         equity: record.equity,
         cash: record.cash,
         holdings: record.holdings,
@@ -152,7 +161,10 @@ impl Run {
     /// Notes that this run is the account of one symbol among several.
     pub(crate) fn as_one_of(mut self, each: bool, tapes: &[usize]) -> Run {
         if let (true, Some(&symbol)) = (each, tapes.first()) {
-            let closed = self.trades.iter().filter(|t| t.status == TradeStatus::Closed);
+            let closed = self
+                .trades
+                .iter()
+                .filter(|t| t.status == TradeStatus::Closed);
             self.each = vec![SymbolRun {
                 symbol,
                 equity: self.equity.clone(),
@@ -171,8 +183,11 @@ impl Run {
         for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
             *gross *= equity;
         }
-        for ((gross, exposure), equity) in
-            self.exposure.iter_mut().zip(&other.exposure).zip(&other.equity)
+        for ((gross, exposure), equity) in self
+            .exposure
+            .iter_mut()
+            .zip(&other.exposure)
+            .zip(&other.equity)
         {
             *gross += exposure * equity;
         }
@@ -187,10 +202,11 @@ impl Run {
         self.books_error += other.books_error;
         let trades = self.trades.len();
         self.trades.extend(other.trades);
-        self.ledger.extend(other.ledger.into_iter().map(|mut entry| {
-            entry.trade = entry.trade.map(|t| t + trades);
-            entry
-        }));
+        self.ledger
+            .extend(other.ledger.into_iter().map(|mut entry| {
+                entry.trade = entry.trade.map(|t| t + trades);
+                entry
+            }));
         self.orders.extend(other.orders);
         self.income.extend(other.income);
         self.each.extend(other.each);
@@ -228,7 +244,8 @@ impl Run {
             entry.trade = entry.trade.map(|t| place[t]);
         }
         self.ledger.sort_by_key(|e| e.bar);
-        self.income.sort_by(|a, b| (&a.month, a.symbol, a.stream).cmp(&(&b.month, b.symbol, b.stream)));
+        self.income
+            .sort_by(|a, b| (&a.month, a.symbol, a.stream).cmp(&(&b.month, b.symbol, b.stream)));
         self
     }
 }

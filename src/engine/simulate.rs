@@ -137,9 +137,12 @@ impl<'a, 'm> Sim<'a, 'm> {
             let cash = self.account.cash;
             self.account.cash = 0.0;
             let first = self.input.first;
-            self.account.book_cash(first, None, EntryKind::Deposit, cash, "opening cash");
+            self.account
+                .book_cash(first, None, EntryKind::Deposit, cash, "opening cash");
             // The opening cash is the base of the income table, not a part of it.
-            self.account.income.add(None, crate::portfolio::Stream::Flows, -cash);
+            self.account
+                .income
+                .add(None, crate::portfolio::Stream::Flows, -cash);
         }
     }
 
@@ -196,7 +199,8 @@ impl<'a, 'm> Sim<'a, 'm> {
             && settled > 0.0
             && factor != 0.0
         {
-            self.account.book_cash(bar, None, EntryKind::Interest, settled * factor, "");
+            self.account
+                .book_cash(bar, None, EntryKind::Interest, settled * factor, "");
         }
         if strategy.account.kind == AccountKind::Margin {
             self.margin_cost(bar);
@@ -222,7 +226,8 @@ impl<'a, 'm> Sim<'a, 'm> {
             && self.account.cash < 0.0
         {
             let cost = self.account.cash * growth(rate);
-            self.account.book_cash(bar, None, EntryKind::MarginInterest, cost, "");
+            self.account
+                .book_cash(bar, None, EntryKind::MarginInterest, cost, "");
         }
         if let Some(rate) = strategy.costs.borrow_rate {
             for k in 0..self.account.held.len() {
@@ -230,7 +235,8 @@ impl<'a, 'm> Sim<'a, 'm> {
                 let value = self.account.positions[slot].shares * self.account.marks[slot];
                 if value < 0.0 {
                     let cost = value * growth(rate);
-                    self.account.book_cash(bar, Some(slot), EntryKind::Borrow, cost, "");
+                    self.account
+                        .book_cash(bar, Some(slot), EntryKind::Borrow, cost, "");
                 }
             }
         }
@@ -264,7 +270,9 @@ impl<'a, 'm> Sim<'a, 'm> {
     /// Pays a dividend in cash and notes it for those who reinvest.
     fn pay(&mut self, bar: BarIndex, slot: usize, amount: f64, note: &str) {
         self.account.pay_dividend(bar, slot, amount, note);
-        if amount > 0.0 && (self.input.strategy.account.reinvest_dividends || self.decider.reinvests()) {
+        if amount > 0.0
+            && (self.input.strategy.account.reinvest_dividends || self.decider.reinvests())
+        {
             self.reinvest.push((slot, amount));
         }
     }
@@ -401,16 +409,24 @@ impl<'a, 'm> Sim<'a, 'm> {
         }
         self.record.cash.push(self.account.cash);
         self.record.holdings.push(holdings);
-        let exposure = if equity > 0.0 { self.account.gross() / equity } else { 0.0 };
+        let exposure = if equity > 0.0 {
+            self.account.gross() / equity
+        } else {
+            0.0
+        };
         self.record.exposure.push(exposure);
         self.record.traded.push(self.account.traded);
         let account = &mut self.account;
-        account.income.check(equity, &account.positions, &account.held, &account.marks);
+        account
+            .income
+            .check(equity, &account.positions, &account.held, &account.marks);
         let date = date_of(self.input.clock[bar]);
         let last = bar + 1 == self.input.end;
         if last || month_of(date_of(self.input.clock[bar + 1])) != month_of(date) {
             let name = date.format("%Y-%m").to_string();
-            account.income.end_month(&name, &account.positions, &account.marks);
+            account
+                .income
+                .end_month(&name, &account.positions, &account.marks);
         }
     }
 
@@ -429,7 +445,13 @@ impl<'a, 'm> Sim<'a, 'm> {
             && self.input.index_yield.is_empty()
             && self.input.strategy.account.kind == AccountKind::Cash
             && self.input.strategy.account.settlement_days == 0;
-        if !calm || self.account.held.iter().any(|&s| !self.account.positions[s].protection.is_none()) {
+        if !calm
+            || self
+                .account
+                .held
+                .iter()
+                .any(|&s| !self.account.positions[s].protection.is_none())
+        {
             return None;
         }
         // The last bar is stepped when something is done on it.
@@ -438,7 +460,11 @@ impl<'a, 'm> Sim<'a, 'm> {
         } else {
             self.input.end
         };
-        let event = self.input.events.get(self.next_event).map_or(last, |e| e.bar);
+        let event = self
+            .input
+            .events
+            .get(self.next_event)
+            .map_or(last, |e| e.bar);
         let next = self.next_decision(bar)?.min(event).min(last);
         (next > bar).then_some(next)
     }
@@ -481,16 +507,25 @@ impl<'a, 'm> Sim<'a, 'm> {
         for &slot in &self.account.held {
             let symbol = &self.input.symbols[slot];
             let position = &self.account.positions[slot];
-            let own = (0..=last).rev().find_map(|b| symbol.own_bar(b)).unwrap_or(0);
+            let own = (0..=last)
+                .rev()
+                .find_map(|b| symbol.own_bar(b))
+                .unwrap_or(0);
             if symbol.own_bar(last).is_none() {
                 self.record.stale.push(symbol.tape);
             }
-            let trade = position.open_trade(symbol.tape, last, own as u32, self.account.marks[slot]);
+            let trade =
+                position.open_trade(symbol.tape, last, own as u32, self.account.marks[slot]);
             self.account.trades.push((position.number, trade));
         }
         let mut record = self.record;
         self.account.trades.sort_by_key(|(number, _)| *number);
-        record.trades = self.account.trades.into_iter().map(|(_, trade)| trade).collect();
+        record.trades = self
+            .account
+            .trades
+            .into_iter()
+            .map(|(_, trade)| trade)
+            .collect();
         record.orders = self.orders;
         record.ledger = self.account.ledger;
         record.books_error = self.account.income.worst_error;

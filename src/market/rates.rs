@@ -58,7 +58,9 @@ pub fn read_rate(path: &Path) -> Result<DatedRate> {
         .flexible(false)
         .trim(csv::Trim::All)
         .from_path(path)
-        .map_err(|e| Error::new(Problem::new(format!("cannot read the rate file: {e}")).in_file(&name)))?;
+        .map_err(|e| {
+            Error::new(Problem::new(format!("cannot read the rate file: {e}")).in_file(&name))
+        })?;
     let header = reader
         .headers()
         .map_err(|e| Error::new(Problem::new(e.to_string()).in_file(&name).at_line(1)))?
@@ -76,16 +78,29 @@ pub fn read_rate(path: &Path) -> Result<DatedRate> {
             continue;
         }
         let place = |what: &str, column: &str| {
-            Error::new(Problem::new(what).in_file(&name).at_line(line).at_column(column))
+            Error::new(
+                Problem::new(what)
+                    .in_file(&name)
+                    .at_line(line)
+                    .at_column(column),
+            )
         };
         let date = parse_date(&record[date_column]).ok_or_else(|| {
-            place(&format!("`{}` is no date", &record[date_column]), &header[date_column])
+            place(
+                &format!("`{}` is no date", &record[date_column]),
+                &header[date_column],
+            )
         })?;
         let value = cell
             .parse::<f64>()
             .ok()
             .filter(|v| v.is_finite() && *v > -100.0)
-            .ok_or_else(|| place(&format!("`{cell}` is no rate in per cent"), &header[rate_column]))?;
+            .ok_or_else(|| {
+                place(
+                    &format!("`{cell}` is no rate in per cent"),
+                    &header[rate_column],
+                )
+            })?;
         if dates.last().is_some_and(|&last| last >= date) {
             return Err(place("dates must increase", &header[date_column]));
         }
@@ -97,7 +112,9 @@ pub fn read_rate(path: &Path) -> Result<DatedRate> {
         });
     }
     if dates.is_empty() {
-        return Err(Error::new(Problem::new("no rate in the file").in_file(&name)));
+        return Err(Error::new(
+            Problem::new("no rate in the file").in_file(&name),
+        ));
     }
     Ok(DatedRate { dates, annual })
 }
@@ -143,5 +160,9 @@ fn parse_date(text: &str) -> Option<Micros> {
             }
         })
         .or_else(|| NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok())?;
-    Some(NaiveDateTime::new(date, NaiveTime::MIN).and_utc().timestamp_micros())
+    Some(
+        NaiveDateTime::new(date, NaiveTime::MIN)
+            .and_utc()
+            .timestamp_micros(),
+    )
 }

@@ -106,7 +106,9 @@ impl Curve<'_> {
                 *r = of(*after, *before);
             }
         } else {
-            for ((r, (before, after)), flow) in rest.iter_mut().zip(pairs).zip(&self.flows[start + 1..]) {
+            for ((r, (before, after)), flow) in
+                rest.iter_mut().zip(pairs).zip(&self.flows[start + 1..])
+            {
                 *r = of(*after, before + flow);
             }
         }

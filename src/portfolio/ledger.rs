@@ -242,24 +242,46 @@ impl Account {
         };
         self.cash += amount;
         if b.side == Side::Sell && self.settlement_days > 0 {
-            self.unsettled.push_back((session + self.settlement_days, b.value));
+            self.unsettled
+                .push_back((session + self.settlement_days, b.value));
             self.unsettled_sum += b.value;
         }
         if self.keeps_books {
-            self.entry(b.bar, Some(b.slot), kind, (signed, b.price), amount, b.reason.name());
+            self.entry(
+                b.bar,
+                Some(b.slot),
+                kind,
+                (signed, b.price),
+                amount,
+                b.reason.name(),
+            );
         }
         self.cash -= b.fee;
         if !self.keeps_books {
             return;
         }
         if b.fee != 0.0 {
-            self.entry(b.bar, Some(b.slot), EntryKind::Commission, (0.0, 0.0), -b.fee, "");
+            self.entry(
+                b.bar,
+                Some(b.slot),
+                EntryKind::Commission,
+                (0.0, 0.0),
+                -b.fee,
+                "",
+            );
             self.income.add(Some(b.slot), Stream::Fees, -b.fee);
         }
         let slippage = -signed * b.reference - amount;
         if b.price != b.reference {
             let memo = -slippage;
-            self.entry(b.bar, Some(b.slot), EntryKind::Slippage, (0.0, b.reference), memo, "memo");
+            self.entry(
+                b.bar,
+                Some(b.slot),
+                EntryKind::Slippage,
+                (0.0, b.reference),
+                memo,
+                "memo",
+            );
         }
         self.income.add(Some(b.slot), Stream::Slippage, -slippage);
     }
@@ -267,7 +289,11 @@ impl Account {
     fn close(&mut self, b: &Booking, shares: f64, share: f64) {
         let position = &mut self.positions[b.slot];
         let all = shares == position.shares.abs();
-        let part = if all { 1.0 } else { shares / position.shares.abs() };
+        let part = if all {
+            1.0
+        } else {
+            shares / position.shares.abs()
+        };
         let released = position.reference_cost * part;
         let signed = if position.is_long() { shares } else { -shares };
         let realized = signed * b.reference - released;
@@ -369,7 +395,9 @@ impl Account {
             price,
             amount,
             cash: self.cash,
-            trade: slot.filter(|&s| kind.is_of_trade() || !self.positions[s].is_flat()).map(|s| self.positions[s].number),
+            trade: slot
+                .filter(|&s| kind.is_of_trade() || !self.positions[s].is_flat())
+                .map(|s| self.positions[s].number),
             note: note.to_string(),
         });
     }

@@ -352,3 +352,33 @@ impl Columns {
         }
     }
 }
+
+/// The symbols that an expression names (`SPY` in `SPY:close`), before any data is there to say
+/// which symbols exist; `None` when only the data can tell where a name begins (`BRK.B:close`,
+/// `a-b:close`).
+///
+/// ```
+/// use papertape::rules::symbols_named;
+/// assert_eq!(symbols_named("close > SPY:close"), Some(vec!["SPY".to_string()]));
+/// assert_eq!(symbols_named("close > BRK.B:close"), None);
+/// ```
+pub fn symbols_named(text: &str) -> Option<Vec<String>> {
+    let mut symbols = Vec::new();
+    for (colon, _) in text.match_indices(':') {
+        let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
+        let before = &text[..colon];
+        let len: usize = before
+            .chars()
+            .rev()
+            .take_while(is_word)
+            .map(char::len_utf8)
+            .sum();
+        let (rest, word) = before.split_at(colon - len);
+        let joined = rest.ends_with(|c: char| "-.^=/$#&".contains(c));
+        if word.is_empty() || joined {
+            return None;
+        }
+        symbols.push(word.to_string());
+    }
+    Some(symbols)
+}

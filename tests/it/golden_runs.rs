@@ -83,15 +83,47 @@ fn check_trades(name: &str, whole: bool, run: &Run) {
     let column = |key: &str| table.numbers(key);
     for (i, trade) in run.trades.iter().enumerate() {
         let at = format!("{name} trade {i}");
-        assert_eq!(trade.entry_bar as f64, column("entry_bar")[i], "{at} entry bar");
-        assert_eq!(trade.exit_bar as f64, column("exit_bar")[i], "{at} exit bar");
-        assert_eq!(f64::from(trade.bars_held), column("bars_held")[i], "{at} bars held");
-        close(&format!("{at} entry price"), trade.entry_price, column("entry_price")[i]);
-        close(&format!("{at} exit price"), trade.exit_price, column("exit_price")[i]);
-        close(&format!("{at} entry fee"), trade.entry_fee, column("entry_fee")[i]);
-        close(&format!("{at} exit fee"), trade.exit_fee, column("exit_fee")[i]);
+        assert_eq!(
+            trade.entry_bar as f64,
+            column("entry_bar")[i],
+            "{at} entry bar"
+        );
+        assert_eq!(
+            trade.exit_bar as f64,
+            column("exit_bar")[i],
+            "{at} exit bar"
+        );
+        assert_eq!(
+            f64::from(trade.bars_held),
+            column("bars_held")[i],
+            "{at} bars held"
+        );
+        close(
+            &format!("{at} entry price"),
+            trade.entry_price,
+            column("entry_price")[i],
+        );
+        close(
+            &format!("{at} exit price"),
+            trade.exit_price,
+            column("exit_price")[i],
+        );
+        close(
+            &format!("{at} entry fee"),
+            trade.entry_fee,
+            column("entry_fee")[i],
+        );
+        close(
+            &format!("{at} exit fee"),
+            trade.exit_fee,
+            column("exit_fee")[i],
+        );
         close(&format!("{at} pnl"), trade.pnl, column("pnl")[i]);
-        close(&format!("{at} pnl_pct"), trade.pnl_pct, column("pnl_pct")[i]);
+        close(
+            &format!("{at} pnl_pct"),
+            trade.pnl_pct,
+            column("pnl_pct")[i],
+        );
         if whole {
             assert_eq!(trade.shares, column("shares")[i], "{at} shares");
         }
@@ -117,9 +149,23 @@ fn all_runs_equal_the_reference_to_the_cent() {
         let run = backtest(&market, &strategy).unwrap_or_else(|e| panic!("{}: {e}", row("run")));
         check_equity(&row("run"), &run);
         check_trades(&row("run"), row("whole") == "True", &run);
-        assert!(run.books_error <= 1e-9 * run.start_equity, "{}: books", row("run"));
+        assert!(
+            run.books_error <= 1e-9 * run.start_equity,
+            "{}: books",
+            row("run")
+        );
         let bare = backtest_bare(&market, &strategy).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(bare.equity, run.equity, "{}: bare and full differ", row("run"));
-        assert_eq!(bare.trades, run.trades, "{}: bare and full differ", row("run"));
+        assert_eq!(
+            bare.equity,
+            run.equity,
+            "{}: bare and full differ",
+            row("run")
+        );
+        assert_eq!(
+            bare.trades,
+            run.trades,
+            "{}: bare and full differ",
+            row("run")
+        );
     }
 }

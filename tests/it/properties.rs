@@ -28,7 +28,14 @@ fn walk(bars_max: usize) -> impl Generate<Value = Walk> {
         1 => Just(0.0),
         1 => prop_oneof![Just(-0.6), Just(1.5)],
     ];
-    let bar = (step, 0.0..0.03f64, 0.0..0.03f64, -0.02..0.02f64, prop::bool::weighted(0.9), prop::bool::weighted(0.9));
+    let bar = (
+        step,
+        0.0..0.03f64,
+        0.0..0.03f64,
+        -0.02..0.02f64,
+        prop::bool::weighted(0.9),
+        prop::bool::weighted(0.9),
+    );
     (1.0..200.0f64, prop::collection::vec(bar, 1..bars_max)).prop_map(|(start, steps)| {
         let mut close = start;
         let (mut days, mut bars) = (Vec::new(), Vec::new());
@@ -53,10 +60,28 @@ fn tape(walk: &Walk, to: usize, scale: f64) -> Option<Bars> {
     if keep == 0 {
         return None;
     }
-    let time = walk.days[..keep].iter().map(|d| d * DAY_MICROS).collect::<Vec<Micros>>();
-    let column = |k: usize| walk.bars[..keep].iter().map(|b| b[k] * scale).collect::<Vec<_>>();
+    let time = walk.days[..keep]
+        .iter()
+        .map(|d| d * DAY_MICROS)
+        .collect::<Vec<Micros>>();
+    let column = |k: usize| {
+        walk.bars[..keep]
+            .iter()
+            .map(|b| b[k] * scale)
+            .collect::<Vec<_>>()
+    };
     let volume = walk.bars[..keep].iter().map(|b| b[4]).collect();
-    Some(Bars::new(time, column(0), column(1), column(2), column(3), Some(volume)).expect("sound"))
+    Some(
+        Bars::new(
+            time,
+            column(0),
+            column(1),
+            column(2),
+            column(3),
+            Some(volume),
+        )
+        .expect("sound"),
+    )
 }
 
 fn market(walks: &[Walk], to: usize, scale: f64) -> Market {
@@ -84,12 +109,19 @@ fn file(free: bool) -> impl Generate<Value = String> {
         "bars_held >= 3 or pnl_pct > 0.1",
         "close < lowest(low, 3)[1]",
     ]);
-    let short = prop::option::weighted(0.3, prop::sample::select(vec![
-        ("random(3) < 0.1", "random(4) < 0.3"),
-        ("rsi(3) > 80", "rsi(3) < 50"),
-    ]));
+    let short = prop::option::weighted(
+        0.3,
+        prop::sample::select(vec![
+            ("random(3) < 0.1", "random(4) < 0.3"),
+            ("rsi(3) > 80", "rsi(3) < 50"),
+        ]),
+    );
     let size = if free {
-        vec!["method = \"equal\"", "method = \"fraction\"\nvalue = 0.7", "method = \"equal\"\nmax_positions = 2"]
+        vec![
+            "method = \"equal\"",
+            "method = \"fraction\"\nvalue = 0.7",
+            "method = \"equal\"\nmax_positions = 2",
+        ]
     } else {
         vec![
             "method = \"equal\"",
@@ -120,7 +152,12 @@ fn file(free: bool) -> impl Generate<Value = String> {
     let costs = if free {
         vec!["preset = \"none\"", "commission = 0.001\nslippage_bps = 5"]
     } else {
-        vec!["preset = \"none\"", "commission = 0.001\nslippage_bps = 5", "per_share = 0.01\nmin = 1\nmax = 0.02", "per_order = 2\nspread_bps = 10"]
+        vec![
+            "preset = \"none\"",
+            "commission = 0.001\nslippage_bps = 5",
+            "per_share = 0.01\nmin = 1\nmax = 0.02",
+            "per_order = 2\nspread_bps = 10",
+        ]
     };
     (
         enter,
@@ -162,22 +199,36 @@ fn run(market: &Market, text: &str) -> Run {
 }
 
 fn largest(run: &Run) -> f64 {
-    let gross = run.equity.iter().zip(&run.exposure).map(|(e, x)| (e * (1.0 + x)).abs());
+    let gross = run
+        .equity
+        .iter()
+        .zip(&run.exposure)
+        .map(|(e, x)| (e * (1.0 + x)).abs());
     gross.fold(run.start_equity, f64::max)
 }
 
 fn books_balance(run: &Run) {
     let size = largest(run);
-    assert!(run.books_error <= 1e-9 * size, "streams differ from equity by {}", run.books_error);
+    assert!(
+        run.books_error <= 1e-9 * size,
+        "streams differ from equity by {}",
+        run.books_error
+    );
     let income: f64 = run.income.iter().map(|r| r.amount).sum();
     let change = run.equity.last().expect("a bar") - run.start_equity;
-    assert!((income - change).abs() <= 1e-9 * size, "income {income}, change {change}");
+    assert!(
+        (income - change).abs() <= 1e-9 * size,
+        "income {income}, change {change}"
+    );
     let mut cash = 0.0;
     for entry in &run.ledger {
         if entry.kind != EntryKind::Slippage {
             cash += entry.amount;
         }
-        assert!((cash - entry.cash).abs() <= 1e-9 * size, "the ledger's cash does not add up");
+        assert!(
+            (cash - entry.cash).abs() <= 1e-9 * size,
+            "the ledger's cash does not add up"
+        );
     }
     assert!((cash - run.cash.last().expect("a bar")).abs() <= 1e-9 * size);
     for bar in 0..run.equity.len() {
@@ -191,7 +242,9 @@ fn orders_are_whole(run: &Run) {
         assert_eq!(order.id as usize, i + 1);
         match order.outcome {
             Outcome::Filled | Outcome::PartlyFilled => {
-                assert!(order.filled > 0.0 && order.fill_bar.is_some() && order.fill_price.is_some());
+                assert!(
+                    order.filled > 0.0 && order.fill_bar.is_some() && order.fill_price.is_some()
+                );
                 assert!(order.fill_bar >= Some(order.decided));
             }
             Outcome::Cancelled | Outcome::Rejected | Outcome::Expired => {
@@ -204,7 +257,14 @@ fn orders_are_whole(run: &Run) {
 type Decision = (usize, usize, &'static str, &'static str, f64, Option<f64>);
 
 fn decision(order: &Order) -> Decision {
-    (order.decided, order.symbol, order.side.name(), order.kind.name(), order.quantity, order.price)
+    (
+        order.decided,
+        order.symbol,
+        order.side.name(),
+        order.kind.name(),
+        order.quantity,
+        order.price,
+    )
 }
 
 proptest! {

@@ -185,6 +185,7 @@ fn story() -> Run {
         ambiguous: None,
         each: Vec::new(),
         stale: Vec::new(),
+        books_error: 0.0,
     }
 }
 

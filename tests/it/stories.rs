@@ -17,8 +17,16 @@ fn day(text: &str) -> Micros {
 
 /// Ten consecutive weekdays from Monday 2024-01-08.
 const DAYS: [&str; 10] = [
-    "2024-01-08", "2024-01-09", "2024-01-10", "2024-01-11", "2024-01-12",
-    "2024-01-16", "2024-01-17", "2024-01-18", "2024-01-19", "2024-01-22",
+    "2024-01-08",
+    "2024-01-09",
+    "2024-01-10",
+    "2024-01-11",
+    "2024-01-12",
+    "2024-01-16",
+    "2024-01-17",
+    "2024-01-18",
+    "2024-01-19",
+    "2024-01-22",
 ];
 
 /// Bars `[open, high, low, close]` on the first weekdays, with columns of wishes: `"buy"` on bar 0
@@ -27,9 +35,12 @@ fn tape(bars: &[[f64; 4]], wishes: &[(&str, &[usize])]) -> Bars {
     let time = DAYS[..bars.len()].iter().map(|d| day(d)).collect();
     let column = |k: usize| bars.iter().map(|b| b[k]).collect::<Vec<_>>();
     let volume = Some(vec![1000.0; bars.len()]);
-    let mut tape = Bars::new(time, column(0), column(1), column(2), column(3), volume).expect("bars");
+    let mut tape =
+        Bars::new(time, column(0), column(1), column(2), column(3), volume).expect("bars");
     for (name, at) in wishes {
-        let flags = (0..bars.len()).map(|i| f64::from(at.contains(&i))).collect();
+        let flags = (0..bars.len())
+            .map(|i| f64::from(at.contains(&i)))
+            .collect();
         tape = tape.with_extra(name, flags).expect("a column");
     }
     tape
@@ -53,7 +64,8 @@ fn one(bars: Bars) -> Market {
     Market::from_tapes(vec![("A".to_string(), bars)]).expect("one tape")
 }
 
-const RULES: &str = "[rules]\nenter = \"buy > 0\"\nexit = \"sell > 0\"\n[costs]\npreset = \"none\"\n";
+const RULES: &str =
+    "[rules]\nenter = \"buy > 0\"\nexit = \"sell > 0\"\n[costs]\npreset = \"none\"\n";
 
 fn near(a: f64, b: f64) {
     assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{a} is not {b}");
@@ -61,10 +73,17 @@ fn near(a: f64, b: f64) {
 
 #[test]
 fn a_decision_fills_at_the_next_open() {
-    let bars = [flat(10.0), [11.0, 12.0, 10.5, 12.0], [13.0, 13.0, 13.0, 13.0]];
+    let bars = [
+        flat(10.0),
+        [11.0, 12.0, 10.5, 12.0],
+        [13.0, 13.0, 13.0, 13.0],
+    ];
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[1])])), RULES);
     let trade = &run.trades[0];
-    assert_eq!((trade.entry_bar, trade.exit_bar, trade.bars_held), (1, 2, 1));
+    assert_eq!(
+        (trade.entry_bar, trade.exit_bar, trade.bars_held),
+        (1, 2, 1)
+    );
     near(trade.entry_price, 11.0);
     near(trade.exit_price, 13.0);
     near(run.equity[2], 100_000.0 * 13.0 / 11.0);
@@ -74,7 +93,13 @@ fn a_decision_fills_at_the_next_open() {
 
 #[test]
 fn an_order_of_the_last_bar_expires() {
-    let run = run(&one(tape(&[flat(10.0), flat(10.0)], &[("buy", &[1]), ("sell", &[])])), RULES);
+    let run = run(
+        &one(tape(
+            &[flat(10.0), flat(10.0)],
+            &[("buy", &[1]), ("sell", &[])],
+        )),
+        RULES,
+    );
     assert_eq!(run.orders.len(), 1);
     assert_eq!(run.orders[0].outcome, Outcome::Expired);
     assert_eq!(run.orders[0].reason, Reason::LastBar);
@@ -93,7 +118,12 @@ fn exit_beats_enter_and_both_sides_are_neither() {
 
 #[test]
 fn a_gap_below_the_stop_sells_at_the_open_and_a_stop_never_improves() {
-    let bars = [flat(100.0), flat(100.0), [90.0, 92.0, 88.0, 91.0], flat(91.0)];
+    let bars = [
+        flat(100.0),
+        flat(100.0),
+        [90.0, 92.0, 88.0, 91.0],
+        flat(91.0),
+    ];
     let text = format!("{RULES}[stops]\nstop = 0.05\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[])])), &text);
     near(run.trades[0].exit_price, 90.0);
@@ -104,9 +134,15 @@ fn a_gap_below_the_stop_sells_at_the_open_and_a_stop_never_improves() {
 #[test]
 fn an_ambiguous_bar_is_settled_by_the_convention_and_the_band_tells_all_three() {
     // From 100: the stop at 95 and the target at 105 both lie inside the bar; the low is nearer.
-    let bars = [flat(100.0), flat(100.0), [99.0, 106.0, 94.0, 100.0], flat(100.0)];
+    let bars = [
+        flat(100.0),
+        flat(100.0),
+        [99.0, 106.0, 94.0, 100.0],
+        flat(100.0),
+    ];
     let market = one(tape(&bars, &[("buy", &[0]), ("sell", &[])]));
-    let text = |how: &str| format!("{RULES}[stops]\nstop = 0.05\ntarget = 0.05\nambiguity = \"{how}\"\n");
+    let text =
+        |how: &str| format!("{RULES}[stops]\nstop = 0.05\ntarget = 0.05\nambiguity = \"{how}\"\n");
     for (how, price) in [("worst", 95.0), ("path", 95.0), ("best", 105.0)] {
         let run = run(&market, &text(how));
         near(run.trades[0].exit_price, price);
@@ -121,7 +157,13 @@ fn an_ambiguous_bar_is_settled_by_the_convention_and_the_band_tells_all_three() 
 
 #[test]
 fn a_part_is_sold_at_the_target_and_the_rest_goes_on() {
-    let bars = [flat(100.0), flat(100.0), [100.0, 111.0, 100.0, 108.0], flat(108.0), flat(120.0)];
+    let bars = [
+        flat(100.0),
+        flat(100.0),
+        [100.0, 111.0, 100.0, 108.0],
+        flat(108.0),
+        flat(120.0),
+    ];
     let text = format!("{RULES}[stops]\ntarget = 0.10\ntarget_share = 0.5\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[3])])), &text);
     assert_eq!(run.trades.len(), 1);
@@ -133,7 +175,12 @@ fn a_part_is_sold_at_the_target_and_the_rest_goes_on() {
 #[test]
 fn a_trailing_stop_follows_completed_highs_only() {
     // The bar that makes the high of 120 also falls to 100: its own high does not stop it out.
-    let bars = [flat(100.0), flat(100.0), [101.0, 120.0, 100.0, 110.0], [110.0, 110.0, 107.0, 109.0]];
+    let bars = [
+        flat(100.0),
+        flat(100.0),
+        [101.0, 120.0, 100.0, 110.0],
+        [110.0, 110.0, 107.0, 109.0],
+    ];
     let text = format!("{RULES}[stops]\ntrail = 0.10\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[])])), &text);
     assert_eq!(run.trades[0].exit_bar, 3);
@@ -143,7 +190,12 @@ fn a_trailing_stop_follows_completed_highs_only() {
 
 #[test]
 fn breakeven_moves_the_stop_to_the_entry() {
-    let bars = [flat(100.0), flat(100.0), [100.0, 106.0, 100.0, 105.0], [105.0, 105.0, 99.0, 99.0]];
+    let bars = [
+        flat(100.0),
+        flat(100.0),
+        [100.0, 106.0, 100.0, 105.0],
+        [105.0, 105.0, 99.0, 99.0],
+    ];
     let text = format!("{RULES}[stops]\nstop = 0.10\nbreakeven = 0.05\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[])])), &text);
     near(run.trades[0].exit_price, 100.0);
@@ -154,7 +206,8 @@ fn breakeven_moves_the_stop_to_the_entry() {
 fn a_limit_needs_to_be_traded_through_unless_a_touch_is_enough() {
     let bars = [flat(100.0), [100.0, 100.0, 99.0, 100.0], flat(100.0)];
     let market = one(tape(&bars, &[("buy", &[0]), ("sell", &[])]));
-    let text = |more: &str| format!("{RULES}[fill]\norder = \"limit\"\nprice = \"close * 0.99\"\n{more}");
+    let text =
+        |more: &str| format!("{RULES}[fill]\norder = \"limit\"\nprice = \"close * 0.99\"\n{more}");
     let through = run(&market, &text(""));
     assert_eq!(through.orders[0].outcome, Outcome::Expired);
     assert_eq!(through.orders[0].reason, Reason::NotReached);
@@ -173,7 +226,8 @@ fn a_limit_below_which_the_bar_opens_fills_at_the_open() {
 #[test]
 fn a_waiting_limit_is_cancelled_when_its_exit_fires() {
     let bars = [flat(100.0); 4];
-    let text = format!("{RULES}[fill]\norder = \"limit\"\nprice = \"close * 0.9\"\ntif = \"gtc\"\n");
+    let text =
+        format!("{RULES}[fill]\norder = \"limit\"\nprice = \"close * 0.9\"\ntif = \"gtc\"\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[2])])), &text);
     assert_eq!(run.orders[0].outcome, Outcome::Cancelled);
     assert_eq!(run.orders[0].reason, Reason::ExitFirst);
@@ -182,7 +236,8 @@ fn a_waiting_limit_is_cancelled_when_its_exit_fires() {
 #[test]
 fn the_volume_cap_fills_in_parts_until_the_order_is_done() {
     let bars = [flat(10.0); 6];
-    let text = format!("{RULES}[fill]\nvolume_cap = 0.1\n[size]\nmethod = \"shares\"\nvalue = 250\n");
+    let text =
+        format!("{RULES}[fill]\nvolume_cap = 0.1\n[size]\nmethod = \"shares\"\nvalue = 250\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[])])), &text);
     assert_eq!(run.orders.len(), 1);
     assert_eq!(run.orders[0].outcome, Outcome::Filled);
@@ -194,7 +249,8 @@ fn the_volume_cap_fills_in_parts_until_the_order_is_done() {
 #[test]
 fn an_order_that_the_volume_cut_short_says_so_at_the_end() {
     let bars = [flat(10.0); 3];
-    let text = format!("{RULES}[fill]\nvolume_cap = 0.1\n[size]\nmethod = \"shares\"\nvalue = 250\n");
+    let text =
+        format!("{RULES}[fill]\nvolume_cap = 0.1\n[size]\nmethod = \"shares\"\nvalue = 250\n");
     let run = run(&one(tape(&bars, &[("buy", &[0]), ("sell", &[])])), &text);
     assert_eq!(run.orders[0].outcome, Outcome::PartlyFilled);
     near(run.orders[0].filled, 200.0);
@@ -236,7 +292,10 @@ fn slots_go_by_priority_and_who_gets_none_is_told_why() {
     let held = run.trades.iter().map(|t| t.symbol).collect::<Vec<_>>();
     assert_eq!(held, [1, 2]);
     let refused = run.orders.iter().find(|o| o.symbol == 0).expect("an order");
-    assert_eq!((refused.outcome, refused.reason), (Outcome::Rejected, Reason::Slots));
+    assert_eq!(
+        (refused.outcome, refused.reason),
+        (Outcome::Rejected, Reason::Slots)
+    );
     near(run.trades[0].shares, 5_000.0);
 }
 
@@ -248,7 +307,10 @@ fn a_position_is_sold_after_its_time_and_no_entry_follows_at_once() {
     let run = run(&one(tape(&bars, &[("buy", &every)])), text);
     let trade = &run.trades[0];
     // Bought on bar 1, held two bars at the close of bar 3, sold on bar 4.
-    assert_eq!((trade.entry_bar, trade.exit_bar, trade.reason), (1, 4, Reason::Time));
+    assert_eq!(
+        (trade.entry_bar, trade.exit_bar, trade.reason),
+        (1, 4, Reason::Time)
+    );
     // The closes of bars 4 and 5 decide nothing, that of bar 6 does.
     assert_eq!(run.trades[1].entry_bar, 7);
 }
@@ -270,16 +332,32 @@ fn a_dividend_is_owed_on_its_ex_date_and_cash_on_its_pay_date() {
     near(run.equity[2], 100_050.0);
     near(run.cash[3], 99_000.0);
     near(run.cash[4], 99_050.0);
-    let booked = run.ledger.iter().find(|e| e.kind == EntryKind::Dividend).expect("an entry");
+    let booked = run
+        .ledger
+        .iter()
+        .find(|e| e.kind == EntryKind::Dividend)
+        .expect("an entry");
     assert_eq!(booked.bar, 4);
-    let income: f64 = run.income.iter().filter(|r| r.stream == Stream::Dividends).map(|r| r.amount).sum();
+    let income: f64 = run
+        .income
+        .iter()
+        .filter(|r| r.stream == Stream::Dividends)
+        .map(|r| r.amount)
+        .sum();
     near(income, 50.0);
 }
 
 #[test]
 fn a_split_moves_shares_and_stops_and_keeps_the_value() {
     // 100 before, a two for one split on bar 3, the stop of 95 stands at 47.5 and is hit there.
-    let bars = [flat(100.0), flat(100.0), flat(100.0), flat(50.0), [49.0, 49.0, 47.0, 48.0], flat(48.0)];
+    let bars = [
+        flat(100.0),
+        flat(100.0),
+        flat(100.0),
+        flat(50.0),
+        [49.0, 49.0, 47.0, 48.0],
+        flat(48.0),
+    ];
     let market = one(tape(&bars, &[("buy", &[0]), ("sell", &[])])).with_actions(vec![Action {
         time: day(DAYS[3]),
         symbol: "A".to_string(),
@@ -293,7 +371,11 @@ fn a_split_moves_shares_and_stops_and_keeps_the_value() {
     near(run.trades[0].exit_price, 47.5);
     near(run.trades[0].shares, 1_000.0);
     near(run.equity[4], 95_000.0);
-    assert!(run.ledger.iter().any(|e| e.kind == EntryKind::Split && e.quantity == 1_000.0));
+    assert!(
+        run.ledger
+            .iter()
+            .any(|e| e.kind == EntryKind::Split && e.quantity == 1_000.0)
+    );
 }
 
 #[test]
@@ -326,7 +408,8 @@ fn a_symbol_that_stops_trading_is_closed_at_its_last_price_less_the_haircut() {
     let short = tape(&[flat(20.0); 3], &[("buy", &[0]), ("sell", &[])]);
     let market = Market::from_tapes(vec![("A".into(), long), ("B".into(), short)]).expect("tapes");
     let text = "[data]\nsource = \"unused\"\ndelist_after = 4\ndelist_haircut = 0.5\n[rules]\nenter = \"buy > 0\"\nexit = \"sell > 0\"\n[costs]\npreset = \"none\"\n";
-    let strategy = Strategy::parse(text, "story", Path::new("."), &Overrides::default()).expect("parses");
+    let strategy =
+        Strategy::parse(text, "story", Path::new("."), &Overrides::default()).expect("parses");
     let run = backtest(&market, &strategy).expect("runs");
     let trade = &run.trades[0];
     // Last bar on session 2; four sessions later is session 6.
@@ -363,10 +446,19 @@ fn a_loss_beyond_the_maintenance_margin_is_sold_at_the_next_open() {
 
 #[test]
 fn each_symbol_has_its_own_cash() {
-    let a = tape(&[flat(10.0), flat(10.0), flat(20.0)], &[("buy", &[0]), ("sell", &[])]);
-    let b = tape(&[flat(10.0), flat(10.0), flat(5.0)], &[("buy", &[0]), ("sell", &[])]);
+    let a = tape(
+        &[flat(10.0), flat(10.0), flat(20.0)],
+        &[("buy", &[0]), ("sell", &[])],
+    );
+    let b = tape(
+        &[flat(10.0), flat(10.0), flat(5.0)],
+        &[("buy", &[0]), ("sell", &[])],
+    );
     let market = Market::from_tapes(vec![("A".into(), a), ("B".into(), b)]).expect("tapes");
-    let run = run(&market, &format!("{RULES}[account]\ncash = 1000\neach = true\n"));
+    let run = run(
+        &market,
+        &format!("{RULES}[account]\ncash = 1000\neach = true\n"),
+    );
     near(run.start_equity, 2_000.0);
     near(run.equity[2], 2_500.0);
     near(run.each[0].equity[2], 2_000.0);
@@ -385,7 +477,11 @@ fn benchmarks_buy_at_the_next_open_and_reinvest() {
         declared: None,
     }]);
     let outcome = simulate(&market, &strategy(RULES)).expect("runs");
-    let names = outcome.benchmarks.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>();
+    let names = outcome
+        .benchmarks
+        .iter()
+        .map(|(n, _)| n.as_str())
+        .collect::<Vec<_>>();
     assert_eq!(names, ["universe", "cash"]);
     let held = &outcome.benchmarks[0].1;
     near(held.cash[1], 0.0);

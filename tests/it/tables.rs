@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 /// A file under `tests/golden`.
 pub fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
 }
 
 /// A CSV file as text cells.
@@ -18,7 +20,12 @@ impl Table {
     /// Reads a file that has to be there.
     pub fn read(path: &std::path::Path) -> Table {
         let mut reader = csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-        let header = reader.headers().expect("a header").iter().map(str::to_string).collect();
+        let header = reader
+            .headers()
+            .expect("a header")
+            .iter()
+            .map(str::to_string)
+            .collect();
         let rows = reader
             .records()
             .map(|r| r.expect("a sound row").iter().map(str::to_string).collect())
@@ -33,7 +40,11 @@ impl Table {
 
     /// A column as text.
     pub fn texts(&self, name: &str) -> Vec<String> {
-        let at = self.header.iter().position(|h| h == name).unwrap_or_else(|| panic!("no {name}"));
+        let at = self
+            .header
+            .iter()
+            .position(|h| h == name)
+            .unwrap_or_else(|| panic!("no {name}"));
         self.rows.iter().map(|r| r[at].clone()).collect()
     }
 
@@ -41,7 +52,13 @@ impl Table {
     pub fn numbers(&self, name: &str) -> Vec<f64> {
         self.texts(name)
             .iter()
-            .map(|t| if t.is_empty() { f64::NAN } else { t.parse().expect("a number") })
+            .map(|t| {
+                if t.is_empty() {
+                    f64::NAN
+                } else {
+                    t.parse().expect("a number")
+                }
+            })
             .collect()
     }
 
