@@ -1,12 +1,16 @@
 //! The pictures: every edge case is drawn, no label touches another, the same input gives the
 //! same bytes. The PNGs are left in the target folder to be looked at.
 
+// Helpers of tests may fail as loudly as tests.
+#![allow(clippy::unwrap_used)]
+
 use chrono::{DateTime, Datelike, NaiveDate};
 use papertape::report::chart::{
     Amount, CompareChart, Curve, Figure, IncomeChart, MonthReturn, NamedLine, Picture, Role,
     Series, StopLevel, Stream, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
     digits_are_tabular,
 };
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400_000_000;
@@ -355,7 +359,7 @@ fn tear_sheets_of_any_words() {
     }
     long.income[0].name = name.into();
     long.assumptions = name.repeat(40);
-    long.caveats = (0..6).map(|_| name.repeat(4)).collect();
+    long.caveats = (0..20).map(|_| name.repeat(8)).collect();
     long.equity_note = Some(name.repeat(9));
     draw_sheet("long_words", &long);
 
@@ -690,6 +694,85 @@ fn a_tear_sheet_of_real_prices() {
     let mut sheet = sheet(time, half, equity);
     sheet.title = "Half in GOOG".into();
     draw_sheet("goog", &sheet);
+}
+
+/// A value of any size and sign, or none.
+fn any_value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => (-6.0..12.0f64, any::<bool>()).prop_map(|(power, down)| {
+            let size = 10f64.powf(power);
+            if down { -size } else { size }
+        }),
+        2 => 0.9..1.1f64,
+        1 => Just(0.0),
+        1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the numbers, the spacing of the bars and the names: a picture, and no label on
+    /// another.
+    #[test]
+    fn any_curves_make_a_picture(
+        steps in prop::collection::vec(
+            prop_oneof![1i64..500_000_000, Just(DAY), DAY..40 * DAY], 1..120),
+        values in prop::collection::vec(any_value(), 360),
+        start in -2_000_000_000_000_000i64..4_000_000_000_000_000,
+        name in "\\PC{0,40}",
+        positive in any::<bool>(),
+    ) {
+        let mut now = start;
+        let time: Vec<i64> = steps.iter().map(|s| { now += s; now }).collect();
+        let bars = time.len();
+        let column = |k: usize| -> Vec<f64> {
+            values[k * 120..k * 120 + bars]
+                .iter()
+                .map(|v| if positive { v.abs() } else { *v })
+                .collect()
+        };
+        let of = |k: usize| NamedLine { name: name.clone(), value: column(k) };
+        let sheet = TearSheet {
+            title: name.clone(),
+            subtitle: name.clone(),
+            time: time.clone(),
+            figures: vec![figure(&name, &name, &name); bars % 14],
+            equity: vec![
+                series(&name, Role::Strategy, column(0)),
+                series(&name, Role::Benchmark, column(1)),
+            ],
+            drawdown: vec![series(&name, Role::Strategy, column(2).iter().map(|v| -v.abs()).collect())],
+            rolling_sharpe: column(1),
+            income: column(2).into_iter().take(9).map(|value| Amount { name: name.clone(), value }).collect(),
+            income_total: values[0],
+            years: vec![(date(time[0]).year(), values[1])],
+            assumptions: name.clone(),
+            ..TearSheet::default()
+        };
+        no_overlap("any sheet", &sheet.draw().unwrap());
+        let trades = TradesChart {
+            title: name.clone(),
+            panels: vec![SymbolPanel {
+                symbol: name.clone(),
+                price: column(0),
+                overlays: vec![of(1), of(2)],
+                below: vec![SubPanel { lines: vec![of(1), of(2)], levels: column(2) }],
+                log: true,
+                trades: (0..bars).map(|i| TradeMark {
+                    entry: time[i],
+                    entry_price: values[i],
+                    exit: (i % 3 > 0).then(|| (time[bars - 1], values[i + 1])),
+                    won: i % 2 == 0,
+                    short: i % 5 == 0,
+                }).collect(),
+                time,
+                ..SymbolPanel::default()
+            }],
+            ..TradesChart::default()
+        };
+        no_overlap("any trades", &trades.draw().unwrap());
+    }
 }
 
 /// Prints how long pictures take; run alone with `--ignored --nocapture`.

@@ -61,9 +61,15 @@ impl<'a> Clock<'a> {
         }
     }
 
-    /// Moment of element `i`.
-    pub(super) fn moment(&self, i: usize) -> Micros {
-        self.time.get(i).copied().unwrap_or_default()
+    /// Element `i` by month, or by day where the axis is shorter than a year.
+    pub(super) fn name(&self, i: usize) -> String {
+        let moment = self.time.get(i).copied().unwrap_or_default();
+        let span = self.time.last().zip(self.time.first());
+        if span.is_some_and(|(last, first)| last - first > 365 * DAY_MICROS) {
+            month_text(moment)
+        } else {
+            date_text(moment, true)
+        }
     }
 
     /// Place of any moment: that of the first bar not before it on an axis of bars.
@@ -235,13 +241,13 @@ fn month_index(t: Micros) -> i64 {
 }
 
 /// `3 Mar` or `3 Mar 2014`.
-pub(super) fn date_text(t: Micros, with_year: bool) -> String {
+fn date_text(t: Micros, with_year: bool) -> String {
     let format = if with_year { "%-d %b %Y" } else { "%-d %b" };
     clock_of(t).format(format).to_string()
 }
 
 /// `May 2018`.
-pub(super) fn month_text(t: Micros) -> String {
+fn month_text(t: Micros) -> String {
     clock_of(t).format("%b %Y").to_string()
 }
 
@@ -260,8 +266,8 @@ impl Level {
     /// How late into a period the bars may begin and still show its start.
     fn slack(self) -> Micros {
         match self.unit {
-            Unit::Minute => 0,
-            Unit::Day => DAY_MICROS - 1,
+            // Named by its date, the first bar is always worth a tick.
+            Unit::Minute | Unit::Day => DAY_MICROS,
             Unit::Month => 4 * DAY_MICROS,
             Unit::Year => 6 * DAY_MICROS,
         }
@@ -368,13 +374,14 @@ impl ValueAxis {
         self.ticks = kept.into_iter().zip(labels).collect();
     }
 
-    /// Where a value stands on the axis, in units of `range`.
+    /// Where a value stands on the axis, in units of `range` and never outside.
     pub(super) fn place(&self, value: f64) -> f64 {
-        if self.log {
+        let place = if self.log {
             libm::log10(value.max(1e-300))
         } else {
             value
-        }
+        };
+        place.clamp(self.range.0, self.range.1)
     }
 }
 

@@ -24,7 +24,7 @@ const SYMBOLS_MAX: usize = 12;
 
 /// Money as a column of figures: whole from a thousand up, cents below.
 fn money(value: f64, largest: f64) -> String {
-    if largest >= 1e10 || (largest > 0.0 && largest < 0.1) {
+    if (largest >= 1e11 && value.abs() >= 1e7) || (value != 0.0 && largest < 0.1) {
         amount(value)
     } else if largest >= 1000.0 {
         grouped(value, 0)
@@ -118,6 +118,10 @@ pub(super) fn waterfall(page: &mut Page, streams: &[Amount], total: f64) {
         bars.row(y, &stream.name, *step, stream.value, false);
         y += ROW;
         let x = bars.x(step.1);
+        if stream.value == 0.0 {
+            let row = (y - ROW + 3.0, y - 3.0);
+            page.canvas.rule((x, row.0), (x, row.1), 0.5, TEXT_SOFT);
+        }
         page.canvas.rule((x, y - 3.0), (x, y + 3.0), 0.5, TEXT_SOFT);
     }
     page.canvas
@@ -233,8 +237,11 @@ fn by_period(page: &mut Page, chart: &IncomeChart) -> Result<()> {
     stacks(&panel, chart)?;
     panel.level(0.0, TEXT_SOFT, false);
     period_labels(page, frame, &chart.periods);
-    page.section("Sum so far", &chart.unit);
-    cumulative(page, chart, places)
+    if chart.periods.len() > 1 {
+        page.section("Sum so far", &chart.unit);
+        cumulative(page, chart, places)?;
+    }
+    Ok(())
 }
 
 /// The sum of all streams up to each period, on a scale of its own: over many years it dwarfs
@@ -253,8 +260,9 @@ fn cumulative(page: &mut Page, chart: &IncomeChart, places: (f64, f64)) -> Resul
         .map(|(i, v)| (i as f64, v))
         .collect();
     if let Some(&(place, value)) = line.last() {
-        panel.fill(&[line.clone()], 0.0, BLUE, 0.12)?;
-        panel.line(&[line], BLUE, 1.4)?;
+        let lines = [line];
+        panel.fill(&lines, 0.0, BLUE, 0.12)?;
+        panel.line(&lines, BLUE, 1.4)?;
         panel.dot(place, value, 2.6, BLUE)?;
         let label = EndLabel {
             y: panel.at(place, value).1,
@@ -270,7 +278,8 @@ fn cumulative(page: &mut Page, chart: &IncomeChart, places: (f64, f64)) -> Resul
 
 fn stacks(panel: &Panel, chart: &IncomeChart) -> Result<()> {
     for period in 0..chart.periods.len() {
-        let places = (period as f64 - 0.36, period as f64 + 0.36);
+        let half = (30.0 * chart.periods.len() as f64 / panel.frame.width).min(0.36);
+        let places = (period as f64 - half, period as f64 + half);
         let (mut up, mut down) = (0.0, 0.0);
         for (i, stream) in chart.streams.iter().enumerate() {
             let value = stream.amounts[period];

@@ -134,6 +134,9 @@ pub(super) fn tick_labels(ticks: &[f64], words: Words, log: bool) -> Vec<String>
         .fold(f64::INFINITY, f64::min);
     let wide = log && size / smallest > 10.0;
     let label = |v: f64, divisor: f64, decimals: usize, letter: &str| {
+        if v == 0.0 && !letter.is_empty() {
+            return "0".to_string();
+        }
         format!("{}{letter}{suffix}", grouped(v / divisor, decimals))
     };
     if size >= 1e16 || (size > 0.0 && size < 1e-5) || (wide && smallest < 1e-4) {
@@ -194,7 +197,7 @@ mod tests {
     fn ticks_of_an_axis_share_their_form() {
         let plain = |v: &[f64]| tick_labels(v, Words::Plain, false).join(" ");
         assert_eq!(plain(&[0.0, 0.25, 0.5]), "0.00 0.25 0.50");
-        assert_eq!(plain(&[0.0, 5e6, 1e7]), "0M 5M 10M");
+        assert_eq!(plain(&[0.0, 5e6, 1e7]), "0 5M 10M");
         assert_eq!(plain(&[100_000.0, 150_000.0]), "100,000 150,000");
         let percent = tick_labels(&[-0.05, 0.0], Words::Percent, false);
         assert_eq!(percent.join(" "), "−5% 0%");

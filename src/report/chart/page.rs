@@ -24,7 +24,7 @@ pub(super) const RED: RGBColor = RGBColor(0xB9, 0x1C, 0x1C);
 /// Gain.
 pub(super) const TEAL: RGBColor = RGBColor(0x0F, 0x76, 0x6E);
 /// Lines of several strategies, overlays and streams: far apart for all kinds of eyes.
-pub(super) const PALETTE: [RGBColor; 9] = [
+pub(super) const PALETTE: [RGBColor; 12] = [
     BLUE,
     RGBColor(0xD9, 0x77, 0x06),
     TEAL,
@@ -34,6 +34,9 @@ pub(super) const PALETTE: [RGBColor; 9] = [
     RGBColor(0x08, 0x91, 0xB2),
     RGBColor(0x92, 0x40, 0x0E),
     RGBColor(0x64, 0x74, 0x8B),
+    RGBColor(0xDC, 0x26, 0x26),
+    RGBColor(0x11, 0x18, 0x27),
+    RGBColor(0x84, 0x7B, 0x1A),
 ];
 
 /// Labels of axes.
@@ -69,6 +72,8 @@ const SMALL: Type = Type {
     bold: false,
     color: TEXT,
 };
+/// Most paragraphs of small print.
+const PARAGRAPHS_MAX: usize = 14;
 /// Margin at the left and right of the page.
 pub(super) const MARGIN: f64 = 40.0;
 /// Width between the margins.
@@ -205,6 +210,7 @@ impl Page {
 
     /// Small print: paragraphs under a divider, each with its lead in bold (may be empty).
     pub(super) fn small_print(&mut self, paragraphs: &[(&str, &str)]) {
+        let shown = &paragraphs[..paragraphs.len().min(PARAGRAPHS_MAX)];
         if paragraphs.iter().all(|(_, text)| text.trim().is_empty()) {
             return;
         }
@@ -216,20 +222,27 @@ impl Page {
             ..SMALL
         };
         let indent = 74.0;
-        for (lead, text) in paragraphs {
+        for (nth, (lead, text)) in shown.iter().enumerate() {
             if text.trim().is_empty() {
                 continue;
             }
             self.y += 3.0;
-            let lead = (MARGIN, self.y + 12.0, *lead);
-            self.canvas
-                .text(lead.2, (lead.0, lead.1), Align::Left, lead_style);
+            let at = (MARGIN, self.y + 12.0);
+            self.canvas.text(lead, at, Align::Left, lead_style);
             let room = CONTENT - indent;
-            for line in self.canvas.fonts().wrap(text, room, SMALL.size, 12) {
+            let lines = if nth == 0 { 12 } else { 4 };
+            for line in self.canvas.fonts().wrap(text, room, SMALL.size, lines) {
                 self.y += 12.0;
                 let at = (MARGIN + indent, self.y);
                 self.canvas.text(&line, at, Align::Left, SMALL);
             }
+        }
+        let left_out = paragraphs.len() - shown.len();
+        if left_out > 0 {
+            self.y += 15.0;
+            let text = format!("{left_out} more not shown.");
+            let at = (MARGIN + indent, self.y);
+            self.canvas.text(&text, at, Align::Left, SMALL);
         }
     }
 

@@ -91,6 +91,11 @@ impl Panel {
         }
     }
 
+    /// The nearest place on the time axis.
+    fn inside(&self, place: f64) -> f64 {
+        place.clamp(self.x.0, self.x.1)
+    }
+
     /// Where a place and a value are on the page, in points.
     pub(super) fn at(&self, place: f64, value: f64) -> (f64, f64) {
         let (x, y) = self.plane.map_coordinate(&(place, self.y.place(value)));
@@ -142,7 +147,7 @@ impl Panel {
     pub(super) fn line(&self, lines: &[Vec<Point>], color: RGBColor, width: f64) -> Result<()> {
         for line in lines {
             if let [only] = line[..] {
-                let dot = Circle::new(only, units(width), color.filled());
+                let dot = Circle::new(only, units(width.max(2.0)), color.filled());
                 drawn(self.plane.draw(&dot))?;
             }
             for part in LineSeries::new(line.iter().copied(), stroke(color, width)) {
@@ -184,17 +189,19 @@ impl Panel {
         }
     }
 
-    /// A horizontal stroke from one place to another.
-    pub(super) fn dash(&self, from: f64, to: f64, value: f64, color: RGBColor) -> Result<()> {
+    /// A horizontal stroke from one place to another, long enough to be seen.
+    pub(super) fn dash(&self, (from, to): Point, value: f64, color: RGBColor) -> Result<()> {
         let y = self.y.place(value);
-        let ends = vec![(from, y), (to, y)];
+        let shortest = 3.0 * (self.x.1 - self.x.0) / self.frame.width;
+        let to = self.inside(to.max(from + shortest));
+        let ends = vec![(self.inside(from), y), (to, y)];
         drawn(self.plane.draw(&PathElement::new(ends, stroke(color, 1.0))))
     }
 
     /// A straight thread between two points, paler than a line.
     pub(super) fn thread(&self, mut ends: Vec<Point>, color: RGBColor) -> Result<()> {
         for end in &mut ends {
-            end.1 = self.y.place(end.1);
+            *end = (self.inside(end.0), self.y.place(end.1));
         }
         let style = color.mix(0.55).stroke_width(units(1.0) as u32);
         drawn(self.plane.draw(&PathElement::new(ends, style)))
@@ -263,8 +270,8 @@ impl Panel {
         if two_rows && !label.value.is_empty() {
             let text = fonts.shorten(&label.name, room, name.size, true);
             self.canvas.text(&text, (x, y - 2.5), Align::Left, name);
-            self.canvas
-                .text(&label.value, (x, y + 10.5), Align::Left, value);
+            let figure = fonts.shorten(&label.value, room, value.size, false);
+            self.canvas.text(&figure, (x, y + 10.5), Align::Left, value);
             return;
         }
         let text = fonts.shorten(&label.name, room, name.size, true);

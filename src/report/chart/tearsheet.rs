@@ -2,7 +2,7 @@
 //! came from, and the small print.
 
 use crate::error::{Error, Result};
-use crate::report::chart::axis::{Clock, ValueAxis, asks_for_log, month_text};
+use crate::report::chart::axis::{Clock, ValueAxis, asks_for_log};
 use crate::report::chart::backend::{Align, Type};
 use crate::report::chart::heat;
 use crate::report::chart::income::waterfall;
@@ -126,7 +126,11 @@ fn drawdown(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
     page.section("Drawdown", &hint);
     let height = 112.0;
     let frame = page.plot(height);
-    let low = if low < 0.0 { low * 1.06 } else { -0.01 };
+    // Room for the name of the deepest point under it.
+    let own = sheet.drawdown.first().map(|s| &s.value[..]);
+    let own = extent(own).map_or(0.0, |e| e.0);
+    let low = (low * 1.06).min(own * 1.2);
+    let low = if low < 0.0 { low } else { -0.01 };
     let axis = ValueAxis::exact((low, 0.0), height, Words::Percent);
     let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
     panel.grid()?;
@@ -157,7 +161,7 @@ fn deepest(page: &Page, panel: &Panel, series: &Series, clock: &Clock) -> Result
         bold: true,
         color: RED,
     };
-    let text = format!("{}  {}", percent(value, 1), month_text(clock.moment(i)));
+    let text = format!("{}  {}", percent(value, 1), clock.name(i));
     let width = page.canvas.width(&text, style);
     // Under the deepest point there is no other point of this line; beside it only where the
     // panel ends.
@@ -202,7 +206,11 @@ fn rolling_sharpe(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<(
         let label = EndLabel {
             y,
             name: "At the end".to_string(),
-            value: grouped(value, 2),
+            value: if value.abs() < 1000.0 {
+                grouped(value, 2)
+            } else {
+                amount(value)
+            },
             color: BLUE,
         };
         panel.end_labels(vec![label], END_ROOM);

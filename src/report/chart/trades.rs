@@ -40,6 +40,9 @@ pub(super) fn draw(chart: &TradesChart) -> Result<Picture> {
     });
     let left_out = order.len().saturating_sub(SYMBOLS_MAX);
     order.truncate(SYMBOLS_MAX);
+    if order.is_empty() {
+        page.section("Trades", "no symbols");
+    }
     for panel in &order {
         symbol(&mut page, panel, order.len() > 2)?;
     }
@@ -77,6 +80,9 @@ fn check(panel: &SymbolPanel) -> Result<()> {
 
 /// What the marks mean, under the heading.
 fn legend(page: &mut Page, chart: &TradesChart) {
+    if chart.panels.iter().all(|p| p.trades.is_empty()) {
+        return;
+    }
     let canvas = page.canvas.clone();
     let y = page.y + 20.0;
     let middle = y - 3.6;
@@ -169,7 +175,7 @@ fn price(panel: &Panel, shown: &SymbolPanel, clock: &Clock) -> Result<()> {
     }
     for stop in &shown.stops {
         let (from, to) = (clock.place_of(stop.from), clock.place_of(stop.to));
-        panel.dash(from, to, stop.price, STOP)?;
+        panel.dash((from, to), stop.price, STOP)?;
     }
     marks(panel, &shown.trades, clock)?;
     panel.end_labels(ends, END_ROOM);
@@ -179,9 +185,9 @@ fn price(panel: &Panel, shown: &SymbolPanel, clock: &Clock) -> Result<()> {
 /// Entries and exits; thin where they are many.
 fn marks(panel: &Panel, trades: &[TradeMark], clock: &Clock) -> Result<()> {
     let size = match trades.len() {
-        0..=40 => 5.0,
-        41..=150 => 4.0,
-        151..=400 => 3.2,
+        0..=30 => 5.0,
+        31..=80 => 4.0,
+        81..=200 => 3.2,
         _ => 2.4,
     };
     let outcome = |t: &TradeMark| if t.won { TEAL } else { RED };
