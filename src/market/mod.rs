@@ -5,7 +5,13 @@ mod bars;
 mod calendar;
 mod clock;
 pub mod rates;
+mod delimited;
+mod layout;
+mod moment;
+mod rows;
+mod zone;
 pub mod load;
+mod save;
 mod resample;
 
 pub use actions::{Action, ActionKind, DECLARED_SESSIONS, adjusted, read_actions, seen_splits};
@@ -14,8 +20,9 @@ pub use calendar::{
     Calendar, Interval, Period, PeriodsAYear, date_of, midnight, period_ends, period_ends_of,
     period_starts, periods_a_year, time_of_day,
 };
-pub use load::{RawTape, ReadOptions};
+pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
+pub use save::{Imported, import};
 
 use crate::error::Result;
 use crate::instrument::Symbol;
@@ -43,7 +50,7 @@ pub struct Market {
     pub clock: Arc<Vec<Micros>>,
     /// The tapes, sorted by symbol.
     pub tapes: Vec<Tape>,
-    /// Corporate actions by time, symbol and kind; also of symbols that are not there.
+    /// Corporate actions by time, symbol and kind.
     pub actions: Vec<Action>,
     /// Which days are sessions; told from the clock unless a strategy names one.
     pub calendar: Calendar,

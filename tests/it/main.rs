@@ -15,3 +15,4 @@ mod report_files;
 mod resample;
 mod rules_messages;
 mod strategy_file;
+mod load;

@@ -1,0 +1,137 @@
+//! Prices to Parquet in the native layout: one file a symbol, `date` or `timestamp`, then
+//! `open high low close volume` and further columns. Reading such a file gives the same bars.
+
+use crate::error::{Error, Problem, Result};
+use crate::market::load::{ESCAPES, existing};
+use crate::market::{Bars, Market, ReadOptions};
+use crate::units::DAY_MICROS;
+use polars::prelude as pl;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// What [`import`] wrote.
+#[derive(Debug, Clone, Default)]
+pub struct Imported {
+    /// The files, in symbol order; last the actions when there were some beside the source.
+    pub files: Vec<PathBuf>,
+    /// How many symbols.
+    pub symbols: usize,
+    /// How many bars of all symbols together.
+    pub bars: usize,
+    /// Notes of the reader.
+    pub notes: Vec<String>,
+}
+
+/// Reads prices in any layout that [`Market::read`] knows and writes each symbol to
+/// `out/SYMBOL.parquet` (zstd), replacing such a file in one step. The `actions.csv` beside the
+/// source, or the one that the options name, goes along unless `out` has one.
+///
+/// # Errors
+/// As [`Market::read`], or a file cannot be written.
+pub fn import(source: &Path, out: &Path, options: &ReadOptions) -> Result<Imported> {
+    let market = Market::read(source, options)?;
+    std::fs::create_dir_all(out).map_err(|e| cannot(&e, out))?;
+    let mut done = Imported {
+        symbols: market.tapes.len(),
+        notes: market.notes,
+        ..Imported::default()
+    };
+    for tape in &market.tapes {
+        let path = out.join(format!("{}.parquet", file_stem(&tape.symbol)));
+        in_one_step(&path, |file| write_bars(file, &tape.bars))?;
+        done.bars += tape.bars.len();
+        done.files.push(path);
+    }
+    let folder = if source.is_dir() {
+        source
+    } else {
+        source.parent().unwrap_or(Path::new(""))
+    };
+    let actions = options
+        .actions
+        .clone()
+        .unwrap_or_else(|| folder.join("actions.csv"));
+    let target = out.join("actions.csv");
+    if actions.is_file() && !target.exists() {
+        let from = existing(&actions)?;
+        in_one_step(&target, |file| {
+            let mut source = File::open(&from).map_err(|e| cannot(&e, &from))?;
+            std::io::copy(&mut source, file).map_err(|e| cannot(&e, &target))?;
+            Ok(())
+        })?;
+        done.files.push(target);
+    }
+    Ok(done)
+}
+
+/// A file name for a symbol: characters that names cannot have are written as `%2F` and the like.
+fn file_stem(symbol: &str) -> String {
+    ESCAPES
+        .iter()
+        .rev()
+        .fold(symbol.to_string(), |stem, (escape, c)| {
+            stem.replace(*c, escape)
+        })
+}
+
+fn cannot(error: &std::io::Error, path: &Path) -> Error {
+    Problem::new(format!("it cannot be written: {error}"))
+        .in_file(path.display().to_string())
+        .into()
+}
+
+/// Writes beside the target, then renames: whoever reads meanwhile sees the old file or the new,
+/// and an interrupted import leaves no half file under the name.
+fn in_one_step(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let temporary = path.with_file_name(format!(".{name}.tmp"));
+    let outcome = File::create(&temporary)
+        .map_err(|e| cannot(&e, path))
+        .and_then(|mut file| {
+            write(&mut file)?;
+            file.sync_all().map_err(|e| cannot(&e, path))?;
+            std::fs::rename(&temporary, path).map_err(|e| cannot(&e, path))
+        });
+    if outcome.is_err() {
+        // Best effort: the first error is the one to tell.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    outcome
+}
+
+/// One symbol's bars as Parquet. Midnights throughout make a `date` column.
+fn write_bars(file: &mut File, bars: &Bars) -> Result<()> {
+    let daily = bars.time.iter().all(|t| t.rem_euclid(DAY_MICROS) == 0);
+    let time = pl::Column::new("timestamp".into(), bars.time.as_slice());
+    let moments = time.cast(&pl::DataType::Datetime(pl::TimeUnit::Microseconds, None));
+    let mut columns = vec![moments.map_err(|e| Error::msg(e.to_string()))?];
+    if daily {
+        let date = columns[0]
+            .cast(&pl::DataType::Date)
+            .map_err(|e| Error::msg(e.to_string()))?;
+        columns[0] = date.with_name("date".into());
+    }
+    let mut add = |name: &str, values: &[f64]| columns.push(pl::Column::new(name.into(), values));
+    if !bars.closes_only {
+        add("open", &bars.open);
+        add("high", &bars.high);
+        add("low", &bars.low);
+    }
+    add("close", &bars.close);
+    if let Some(volume) = &bars.volume {
+        add("volume", volume);
+    }
+    for (name, column) in &bars.extra {
+        add(name, column);
+    }
+    let mut frame =
+        pl::DataFrame::new(bars.len(), columns).map_err(|e| Error::msg(e.to_string()))?;
+    pl::ParquetWriter::new(file)
+        .with_compression(pl::ParquetCompression::Zstd(None))
+        .set_parallel(false)
+        .finish(&mut frame)
+        .map_err(|e| Error::msg(format!("Parquet cannot be written: {e}")))?;
+    Ok(())
+}
