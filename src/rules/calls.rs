@@ -91,8 +91,8 @@ fn series<'a>(
         return Some(compiler.close(scope.frame));
     };
     let id = compiler.number(scope, tree, &format!("`x` of {who} needs a number"))?;
-    if matches!(tree.syntax, Syntax::Name) {
-        names::refuse_hiding(compiler, scope, &tree.span, who)?;
+    if let Syntax::Name(name) = &tree.syntax {
+        names::refuse_hiding(compiler, scope, name, who)?;
     }
     compiler.column(scope, id, &tree.span, who)
 }

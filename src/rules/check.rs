@@ -251,7 +251,7 @@ impl<'a> Compiler<'a> {
     fn lower_step(&mut self, scope: Scope<'a>, tree: &Tree) -> (Option<ExprId>, Option<usize>) {
         let id = match &tree.syntax {
             Syntax::Number(value) => Some(self.plan.number(*value)),
-            Syntax::Name => return names::resolve(self, scope, &tree.span),
+            Syntax::Name(name) => return names::resolve(self, scope, name),
             Syntax::Foreign { symbol, column } => names::foreign(self, scope, symbol, column),
             Syntax::Minus(inner) => self
                 .number(scope, inner, "`-` needs a number")
@@ -390,8 +390,8 @@ impl<'a> Compiler<'a> {
     fn lag(&mut self, scope: Scope<'a>, base: &Tree, by: &Tree) -> Option<ExprId> {
         let id = self.lower(scope, base);
         let by_value = self.constant(scope, by, "n in `x[n]`");
-        if matches!(base.syntax, Syntax::Name) {
-            names::refuse_hiding(self, scope, &base.span, "`[n]`")?;
+        if let Syntax::Name(name) = &base.syntax {
+            names::refuse_hiding(self, scope, name, "`[n]`")?;
         }
         let (id, lag) = (id?, by_value?);
         let problem = if lag < 0.0 {
@@ -420,11 +420,10 @@ impl<'a> Compiler<'a> {
         };
         let (frame, inner) = (frame?, inner?);
         let inner = self.column(scope, inner, &base.span, "`@`")?;
-        let constant = matches!(self.plan.op(inner), Op::Number(_) | Op::Truth(_));
-        if frame == scope.frame || constant {
+        if frame == scope.frame {
             return Some(inner);
         }
-        Some(self.plan.add(Op::Coarse(inner), 0))
+        Some(self.plan.add(Op::Coarse(inner, frame), 0))
     }
 
     /// The frame of a bar size; the current one when the data has that size.

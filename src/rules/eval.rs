@@ -209,7 +209,7 @@ impl<'a> Bench<'a> {
             Op::CountOfLast(c, n) => number(self.mask(c).count_of_last(n as usize)),
             Op::AllOfLast(c, n) => Data::Condition(self.mask(c).all_of_last(n as usize)),
             Op::Indicator(call, x) => number(self.indicator(call, x, frame, view)),
-            Op::Coarse(inner) => self.spread(inner, view),
+            Op::Coarse(inner, frame) => self.spread(inner, frame, view),
             // A rank is given, and what reads a position is asked bar by bar.
             Op::Rank(_) | Op::ZRank(_) | Op::Position(_) => Data::Level(f64::NAN),
         }
@@ -274,17 +274,21 @@ impl<'a> Bench<'a> {
     }
 
     /// A coarse node on the tape's own bars: its value at the last completed coarse bar.
-    fn spread(&self, inner: ExprId, view: &View<'_>) -> Data {
-        let places = view.completed(self.plan.node(inner).frame);
+    fn spread(&self, inner: ExprId, frame: u8, view: &View<'_>) -> Data {
+        let places = view.completed(frame);
+        let numbers = |value: &dyn Fn(usize) -> f64| {
+            let value = |place: &Option<u32>| place.map_or(f64::NAN, |at| value(at as usize));
+            Data::Number(Arc::new(places.iter().map(value).collect()))
+        };
+        let answers = |answer: &dyn Fn(usize) -> Option<bool>| {
+            let answer = |bar: usize| places[bar].and_then(|at| answer(at as usize));
+            Data::Condition(Mask::from_fn(self.len, answer))
+        };
         match &self.slots[inner.index()] {
-            Some(Data::Number(column)) => {
-                let value = |place: &Option<u32>| place.map_or(f64::NAN, |at| column[at as usize]);
-                Data::Number(Arc::new(places.iter().map(value).collect()))
-            }
-            Some(Data::Condition(mask)) => Data::Condition(Mask::from_fn(self.len, |i| {
-                places[i].and_then(|at| mask.get(at as usize))
-            })),
-            Some(data) => data.clone(),
+            Some(Data::Number(column)) => numbers(&|at| column[at]),
+            Some(Data::Level(value)) => numbers(&|_| *value),
+            Some(Data::Condition(mask)) => answers(&|at| mask.get(at)),
+            Some(Data::Truth(value)) => answers(&|_| *value),
             None => Data::Level(f64::NAN),
         }
     }

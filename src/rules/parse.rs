@@ -95,8 +95,8 @@ pub(super) struct Tree {
 #[derive(Debug, Clone)]
 pub(super) enum Syntax {
     Number(f64),
-    /// A name; the span of the tree is the name.
-    Name,
+    /// A name; the tree may have brackets around it.
+    Name(Range<usize>),
     /// `symbol:column`.
     Foreign {
         symbol: Range<usize>,
@@ -349,7 +349,7 @@ impl Parser<'_> {
                 if self.peek() == Token::Open {
                     return self.call(span);
                 }
-                self.node(Syntax::Name, span, 0)
+                self.node(Syntax::Name(span.clone()), span, 0)
             }
             Token::Symbol => self.foreign(),
             Token::Open => {

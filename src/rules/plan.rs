@@ -118,8 +118,8 @@ pub(super) enum Op {
     Indicator(u32, Option<ExprId>),
     Rank(ExprId),
     ZRank(ExprId),
-    /// A node of a coarser frame, as of the last completed coarse bar.
-    Coarse(ExprId),
+    /// A node on the bars of a coarser frame, as of its last completed bar.
+    Coarse(ExprId, u8),
 }
 
 impl Op {
@@ -141,7 +141,7 @@ impl Op {
             | Op::AllOfLast(a, _)
             | Op::Rank(a)
             | Op::ZRank(a)
-            | Op::Coarse(a) => [Some(a), None, None],
+            | Op::Coarse(a, _) => [Some(a), None, None],
             Op::Indicator(_, x) => [x, None, None],
             Op::Arithmetic(_, a, b)
             | Op::Greater(a, b)
@@ -245,12 +245,12 @@ impl Plan {
                 Some(self.number(arithmetic(f, a, b)))
             }
             Op::Lag(a, n) => match self.op(a) {
-                Op::Number(_) | Op::Truth(_) => Some(a),
+                _ if n == 0 => Some(a),
                 Op::Lag(inner, m) => {
                     let frame = self.node(a).frame;
                     Some(self.intern(Op::Lag(inner, m.saturating_add(n)), frame))
                 }
-                _ => (n == 0).then_some(a),
+                _ => None,
             },
             _ => None,
         }
@@ -336,7 +336,7 @@ impl Plan {
             | Op::And(..)
             | Op::Or(..)
             | Op::AllOfLast(..) => Kind::Condition,
-            Op::Choose(_, a, _) | Op::Lag(a, _) | Op::Coarse(a) => self.node(a).kind,
+            Op::Choose(_, a, _) | Op::Lag(a, _) | Op::Coarse(a, _) => self.node(a).kind,
             _ => Kind::Number,
         }
     }
@@ -354,15 +354,15 @@ impl Plan {
                 let call = &self.calls[call as usize];
                 (call.row.warmup)(&call.args)
             }
-            Op::Coarse(inner) => return self.fine_bars(inner, below.saturating_add(1)),
+            Op::Coarse(_, frame) => return self.fine_bars(frame, below.saturating_add(1)),
             _ => 0,
         };
         below.saturating_add(own)
     }
 
-    /// About how many bars of the data `bars` bars of the frame of `inner` are.
-    fn fine_bars(&self, inner: ExprId, bars: usize) -> usize {
-        let Some(place) = usize::from(self.node(inner).frame).checked_sub(1) else {
+    /// About how many bars of the data `bars` bars of a frame are.
+    fn fine_bars(&self, frame: u8, bars: usize) -> usize {
+        let Some(place) = usize::from(frame).checked_sub(1) else {
             return bars;
         };
         let sessions = match self.intervals[place] {

@@ -127,7 +127,11 @@ impl<'a> History<'a> {
         };
         for id in order {
             let node = plan.node(*id);
-            if let Some(place) = usize::from(node.frame).checked_sub(1)
+            let frame = match node.op {
+                Op::Coarse(_, frame) => frame,
+                _ => node.frame,
+            };
+            if let Some(place) = usize::from(frame).checked_sub(1)
                 && history.coarse[place].is_none()
             {
                 let coarse = Coarse::of(market, &own.bars, plan.intervals[place]);
