@@ -87,6 +87,12 @@ impl Context {
         }
     }
 
+    /// An error beside another one that ends the verb: to stderr, results printed so far first.
+    pub(crate) fn report(&mut self, error: &papertape::Error) {
+        let _ = self.flush();
+        super::complain(super::errors::render(error, self).trim_end());
+    }
+
     /// A remark that is only made with `-v`.
     pub(crate) fn detail(&mut self, text: impl Display) {
         if self.verbose > 0 {

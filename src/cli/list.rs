@@ -33,15 +33,6 @@ pub(crate) fn run(args: Args, io: &mut Context) -> papertape::error::Result<Exit
     Ok(Exit::Done)
 }
 
-/// How it is written.
-fn signature(row: &Indicator) -> String {
-    let series = row.takes_series.then_some("x");
-    let args = series
-        .into_iter()
-        .chain(row.args.iter().map(|arg| arg.name));
-    format!("{}({})", row.name, args.collect::<Vec<_>>().join(", "))
-}
-
 /// Usual arguments, to show a warm-up as a number of bars.
 fn usual(row: &Indicator) -> Vec<f64> {
     let usual = |arg: &Arg| -> f64 {
@@ -97,7 +88,7 @@ fn indicators_text() -> String {
     for (family, rows) in indicators::families() {
         text.push_str(&format!("\n{family}\n"));
         for row in rows {
-            let signature = signature(row);
+            let signature = papertape::rules::signature(row);
             text.push_str(&format!("  {signature}\n"));
             page::paragraph(&mut text, 6, "", row.title);
             page::paragraph(&mut text, 6, "", row.formula);
@@ -110,6 +101,17 @@ fn indicators_text() -> String {
             page::paragraph(&mut text, 6, "", &facts.join("; "));
         }
     }
+    let mut family = "";
+    for row in papertape::rules::functions() {
+        if row.family != family {
+            family = row.family;
+            text.push_str(&format!("\n{family}\n"));
+        }
+        text.push_str(&format!("  {}\n", row.signature));
+        page::paragraph(&mut text, 6, "", row.title);
+        page::paragraph(&mut text, 6, "", row.formula);
+        page::paragraph(&mut text, 6, "", &format!("value: {}", row.warmup));
+    }
     text
 }
 
@@ -117,7 +119,7 @@ fn indicators_csv() -> String {
     let mut text = String::from("name,family,signature,title,formula,warmup,source\n");
     for (family, rows) in indicators::families() {
         for row in rows {
-            let signature = signature(row);
+            let signature = papertape::rules::signature(row);
             let cells = [
                 family,
                 &signature,
@@ -128,6 +130,17 @@ fn indicators_csv() -> String {
             ];
             text.push_str(&page::csv_row(row.name, &cells));
         }
+    }
+    for row in papertape::rules::functions() {
+        let cells = [
+            row.family,
+            row.signature,
+            row.title,
+            row.formula,
+            row.warmup,
+            "",
+        ];
+        text.push_str(&page::csv_row(row.name, &cells));
     }
     text
 }
@@ -148,7 +161,7 @@ fn indicators_json() -> Value {
             list.push(json!({
                 "name": row.name,
                 "family": family,
-                "signature": signature(row),
+                "signature": papertape::rules::signature(row),
                 "takes_series": row.takes_series,
                 "needs_volume": row.needs_volume,
                 "args": row.args.iter().map(arg).collect::<Vec<_>>(),
@@ -158,6 +171,16 @@ fn indicators_json() -> Value {
                 "source": row.source,
             }));
         }
+    }
+    for row in papertape::rules::functions() {
+        list.push(json!({
+            "name": row.name,
+            "family": row.family,
+            "signature": row.signature,
+            "title": row.title,
+            "formula": row.formula,
+            "warmup": row.warmup,
+        }));
     }
     json!({ "schema": 1, "indicators": list })
 }

@@ -188,7 +188,11 @@ fn unreadable(path: &Path, cause: &std::io::Error) -> Problem {
 fn syntax_problem(error: &toml::de::Error, text: &str) -> Problem {
     let end = text.len();
     let span = error.span().unwrap_or(end..end);
-    let problem = Problem::new(format!("not TOML: {}", error.message())).at(span);
+    let message = error.message();
+    let message = message
+        .strip_suffix(", expected literal string")
+        .unwrap_or(message);
+    let problem = Problem::new(format!("not TOML: {message}")).at(span);
     if error.message().contains("quote") || error.message().contains("string") {
         problem.help("text and expressions stand in quotes: enter = \"rsi(14) < 30\"")
     } else {

@@ -6,10 +6,14 @@
 //! compiled against a market by [`crate::rules`].
 
 mod file;
+mod program;
 mod resolve;
+mod review;
 mod sizing;
 pub mod vocabulary;
 
+pub use program::Compiled;
+pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use sizing::{Amount, ClosedTrades, Situation, amount};
 
 use crate::error::SourceText;
