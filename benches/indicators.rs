@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench indicators [NAME...]` prints the whole table or the rows named.
 
+#![allow(clippy::print_stdout)]
+
 use papertape::indicators::{Indicator, Inputs, all, find};
 use std::hint::black_box;
 use std::time::Instant;

@@ -13,6 +13,7 @@ mod errors;
 mod flags;
 mod list;
 mod man;
+mod metrics;
 mod page;
 mod schema;
 
@@ -64,6 +65,8 @@ struct Shared {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Measure anybody's returns or equity, from a CSV file
+    Metrics(metrics::Args),
     /// Print what expressions can call, or what a run is measured by
     List(list::Args),
     /// Print every table and key of a strategy file with its default
@@ -76,6 +79,7 @@ enum Verb {
 
 fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
     match verb {
+        Verb::Metrics(args) => metrics::run(args, io),
         Verb::List(args) => list::run(args, io),
         Verb::Schema(args) => schema::run(args, io),
         Verb::Completions(args) => completions::run(args, io),

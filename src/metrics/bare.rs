@@ -216,7 +216,9 @@ fn sharpe(pass: &Pass, periods_a_year: f64) -> Value<f64> {
     if pass.bars < OBSERVATIONS_MIN {
         return Err(Absent::new(format!("{} returns are too few", pass.bars)));
     }
-    if pass.deviation <= moments::FLAT || !pass.deviation.is_finite() {
+    // Flat equity leaves only the rate's own changes.
+    let flat = pass.growth == 1.0 && pass.drawdown == 0.0;
+    if flat || pass.deviation <= moments::FLAT || !pass.deviation.is_finite() {
         return Err(Absent::new("the returns do not vary"));
     }
     Ok(pass.mean / pass.deviation * periods_a_year.sqrt())

@@ -86,7 +86,7 @@ pub(crate) static SAVINGS: [Metric; 1] = [Metric {
 }];
 
 fn beta(p: &Prepared) -> Value<f64> {
-    let (x, y) = (p.excess()?, p.benchmark_excess()?);
+    let (y, x) = (p.benchmark_excess()?, p.excess()?);
     beta_of(x, &y)
 }
 
@@ -97,7 +97,7 @@ fn beta_of(x: &[f64], y: &[f64]) -> Value<f64> {
 }
 
 fn alpha(p: &Prepared) -> Value<f64> {
-    let (x, y) = (p.excess()?, p.benchmark_excess()?);
+    let (y, x) = (p.benchmark_excess()?, p.excess()?);
     let daily = moments::mean(x) - beta_of(x, &y)? * moments::mean(&y);
     Ok(daily * p.a_year()?)
 }
@@ -164,10 +164,10 @@ fn capture(p: &Prepared, counts: impl Fn(f64) -> bool, none: &'static str) -> Va
 }
 
 fn excess_over_cash(p: &Prepared) -> Value<f64> {
-    let own = returns::cagr(p)?;
     if p.inputs().hurdle.is_empty() {
         return Err(Absent::new("no rate of savings given"));
     }
+    let own = returns::cagr(p)?;
     let savings = p.inputs().hurdle.iter().fold(1.0, |w, h| w * (1.0 + h));
     Ok(own - returns::annual(savings, p.span_days()?)?)
 }

@@ -5,7 +5,7 @@
 //! depends on the seed and its number alone: replicates may be computed in any order, on any
 //! number of threads, and give the same bits. Percentiles are taken over all of them.
 
-use crate::metrics::moments::{self, FLAT};
+use crate::metrics::moments::{self, FLAT, FLAT_OF_WHOLE};
 use crate::metrics::prepared::Value;
 use crate::metrics::{Absent, returns};
 
@@ -132,14 +132,8 @@ struct Resampler {
 impl Resampler {
     fn new(x: &[f64], block: f64, seed: u64) -> Self {
         let (mean, deviation) = (moments::mean(x), moments::deviation(x));
-        let mut sums = Vec::with_capacity(2 * x.len() + 1);
-        let mut running = [0.0, 0.0];
-        sums.push(running);
-        for v in x.iter().chain(x) {
-            let z = (v - mean) / deviation;
-            running = [running[0] + z, running[1] + z * z];
-            sums.push(running);
-        }
+        let twice = x.iter().chain(x);
+        let sums = moments::running_sums(twice.map(|v| (v - mean) / deviation));
         let longer = chances_longer(block);
         let shortest = (0..=255_u32)
             .map(|byte| 1 + longer.partition_point(|l| byte << 24 | 0x00ff_ffff < *l) as u32)
@@ -174,8 +168,7 @@ impl Resampler {
         let n = self.n as f64;
         let mean = sum / n;
         let variance = (squares - n * mean * mean) / (n - 1.0);
-        // In variances of the record; less is the rounding of the running sums.
-        (variance > 1e-9).then(|| (mean + self.centre) / variance.sqrt())
+        (variance > FLAT_OF_WHOLE).then(|| (mean + self.centre) / variance.sqrt())
     }
 
     /// Length of a block. Most draws of equal leading bits have one length, so that the walk

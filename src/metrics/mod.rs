@@ -30,7 +30,7 @@ pub use bare::{bare, bare_of_each, bare_of_run};
 pub use drawdown::{Episode, drawdown_episodes, drawdown_series};
 pub use moments::{normal_cdf, normal_quantile};
 pub use money_weighted::xirr;
-pub use periods::{monthly_returns, yearly_returns};
+pub use periods::{monthly_returns, session_returns, yearly_returns};
 pub use prepared::{Prepared, Value};
 pub use returns::{min_track_record, probabilistic_sharpe, rolling_sharpe, sharpe_per_period};
 pub use run::{OwnedInputs, of_run, returns_of_run};

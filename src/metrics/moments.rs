@@ -10,6 +10,21 @@ pub(crate) const LANES: usize = 16;
 /// to one of them would be noise.
 pub(crate) const FLAT: f64 = 1e-12;
 
+/// A part of a column whose variance is no more than this share of the variance of the whole does
+/// not vary: so much is the rounding of [`running_sums`].
+pub(crate) const FLAT_OF_WHOLE: f64 = 1e-9;
+
+/// Running sums of z and z^2, one more than there are numbers, the first 0.
+pub(crate) fn running_sums(z: impl Iterator<Item = f64>) -> Vec<[f64; 2]> {
+    let mut running = [0.0, 0.0];
+    let mut sums = vec![running];
+    sums.extend(z.map(|z| {
+        running = [running[0] + z, running[1] + z * z];
+        running
+    }));
+    sums
+}
+
 /// Adds `term(x)` of every element into 16 running sums, which are then added pairwise.
 #[inline]
 pub(crate) fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {

@@ -47,6 +47,24 @@ pub(crate) fn sessions(time: &[Micros], sessions_a_year: f64) -> Vec<(i64, usize
     found
 }
 
+/// Returns a session of returns a bar: the moments of the last bars and the compounded returns.
+///
+/// `bars_a_session` at most 1 means that a bar is a session already. Charts of long intraday runs
+/// are drawn from these.
+pub fn session_returns(
+    time: &[Micros],
+    returns: &[f64],
+    periods_a_year: f64,
+    bars_a_session: f64,
+) -> (Vec<Micros>, Vec<f64>) {
+    if bars_a_session <= 1.0 {
+        return (time.to_vec(), returns.to_vec());
+    }
+    let found = sessions(time, periods_a_year / bars_a_session);
+    let last = found.iter().map(|(_, end)| time[end - 1]).collect();
+    (last, compounded(returns, found.iter().map(|(_, end)| *end)))
+}
+
 /// Compounds `x` over groups that end before each of `ends`.
 pub(crate) fn compounded(x: &[f64], ends: impl Iterator<Item = usize>) -> Vec<f64> {
     let mut start = 0;

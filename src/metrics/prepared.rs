@@ -6,7 +6,7 @@
 
 use crate::metrics::bootstrap::{self, Interval};
 use crate::metrics::drawdown::{self, Episode};
-use crate::metrics::{Absent, ClosedTrade, Inputs, Money, periods};
+use crate::metrics::{Absent, ClosedTrade, Inputs, Money, moments, periods};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -177,6 +177,16 @@ impl<'a> Prepared<'a> {
         Ok(self.excess.get_or_init(|| difference(returns, &rate)))
     }
 
+    /// The same of an account whose returns vary: what is left of flat equity is the rate's own
+    /// changes, and a ratio to them would judge the rate.
+    pub(crate) fn excess_that_varies(&self) -> Value<&[f64]> {
+        let excess = self.excess()?;
+        match moments::spread(self.returns()?) {
+            Some(_) => Ok(excess),
+            None => Err(Absent::new("the returns do not vary")),
+        }
+    }
+
     /// Session returns in ascending order, at least [`OBSERVATIONS_TAIL_MIN`].
     pub(crate) fn sorted(&self) -> Value<&[f64]> {
         let returns = self.returns_of(OBSERVATIONS_TAIL_MIN)?;
@@ -213,11 +223,11 @@ impl<'a> Prepared<'a> {
 
     /// Session returns of the benchmark, at least [`OBSERVATIONS_MIN`].
     pub(crate) fn benchmark(&self) -> Value<&[f64]> {
+        let Some(column) = self.inputs.benchmark else {
+            return Err(Absent::new("no benchmark"));
+        };
         self.returns_of(OBSERVATIONS_MIN)?;
         let made = self.benchmark.get_or_init(|| {
-            let Some(column) = self.inputs.benchmark else {
-                return Err(Absent::new("no benchmark"));
-            };
             let returns = self.by_session(column)?.into_owned();
             if let Some(i) = returns.iter().position(|r| !r.is_finite()) {
                 let date = periods::date_of_day(self.days()?[i]);
@@ -232,14 +242,15 @@ impl<'a> Prepared<'a> {
 
     /// Session returns of the benchmark less the risk-free return.
     pub(crate) fn benchmark_excess(&self) -> Value<Vec<f64>> {
+        let benchmark = self.benchmark()?;
         let rate = self.by_session(self.inputs.rate)?;
-        Ok(difference(self.benchmark()?, &rate))
+        Ok(difference(benchmark, &rate))
     }
 
     /// The bootstrap interval of the Sharpe ratio.
     pub(crate) fn interval(&self) -> Value<Interval> {
         self.returns_of(OBSERVATIONS_BOOTSTRAP_MIN)?;
-        let (excess, a_year) = (self.excess()?, self.a_year()?);
+        let (excess, a_year) = (self.excess_that_varies()?, self.a_year()?);
         self.interval
             .get_or_init(|| bootstrap::sharpe_interval(excess, a_year))
             .clone()

@@ -4,7 +4,7 @@
 //! risk-free return of the session, n their number, P sessions a year, sd the standard deviation
 //! with divisor n - 1. Drawdowns, tails and the benchmark have files of their own.
 
-use crate::metrics::moments::{self, FLAT};
+use crate::metrics::moments::{self, FLAT, FLAT_OF_WHOLE};
 use crate::metrics::prepared::{OBSERVATIONS_MIN, OBSERVATIONS_TAIL_MIN, Prepared, Value};
 use crate::metrics::{Absent, Better, Metric, Unit, drawdown, money_weighted};
 
@@ -172,7 +172,7 @@ fn volatility(p: &Prepared) -> Value<f64> {
 }
 
 fn sharpe(p: &Prepared) -> Value<f64> {
-    Ok(sharpe_per_period(p.excess()?)? * p.a_year()?.sqrt())
+    Ok(sharpe_per_period(p.excess_that_varies()?)? * p.a_year()?.sqrt())
 }
 
 /// Mean over standard deviation (ddof 1) of excess returns, not annualised.
@@ -202,7 +202,7 @@ fn sharpe_high(p: &Prepared) -> Value<f64> {
 
 fn psr(p: &Prepared) -> Value<f64> {
     p.returns_of(OBSERVATIONS_TAIL_MIN)?;
-    probabilistic_sharpe(p.excess()?, 0.0)
+    probabilistic_sharpe(p.excess_that_varies()?, 0.0)
 }
 
 /// Probability that the true Sharpe ratio exceeds `threshold`, given `excess` returns.
@@ -249,7 +249,7 @@ fn sharpe_variance(excess: &[f64], s: f64) -> Value<f64> {
 }
 
 fn sortino(p: &Prepared) -> Value<f64> {
-    let x = p.excess()?;
+    let x = p.excess_that_varies()?;
     let squares = moments::sum_of(x, |v| v.min(0.0) * v.min(0.0));
     let downside = (squares / x.len() as f64).sqrt();
     if downside <= FLAT || !downside.is_finite() {
@@ -279,7 +279,8 @@ fn omega(p: &Prepared) -> Value<f64> {
 ///
 /// `returns` and `rate` hold one element a period; `rate` may be empty for a rate of 0. The result
 /// has one element a period, NaN before the first full window and where the returns of a window do
-/// not vary.
+/// not vary (an account in cash). For charts: a window costs a few subtractions of running sums,
+/// which are exact to some n * 1e-16.
 pub fn rolling_sharpe(
     returns: &[f64],
     rate: &[f64],
@@ -291,11 +292,43 @@ pub fn rolling_sharpe(
         .enumerate()
         .map(|(i, r)| r - rate.get(i).copied().unwrap_or(0.0))
         .collect();
+    let (Some(of_returns), Some(of_excess)) = (Windows::of(returns), Windows::of(&excess)) else {
+        return vec![f64::NAN; returns.len()];
+    };
     let scale = periods_a_year.sqrt();
-    (1..=excess.len())
-        .map(|end| match end.checked_sub(window) {
-            Some(start) => sharpe_per_period(&excess[start..end]).map_or(f64::NAN, |s| s * scale),
-            None => f64::NAN,
+    (1..=returns.len())
+        .map(|end| {
+            let start = end.checked_sub(window)?;
+            of_returns.moments(start, end)?;
+            let (mean, deviation) = of_excess.moments(start, end)?;
+            Some(mean / deviation * scale)
         })
+        .map(|ratio| ratio.unwrap_or(f64::NAN))
         .collect()
+}
+
+/// Running sums of a column, in deviations from its mean and in units of its standard deviation.
+struct Windows {
+    mean: f64,
+    spread: f64,
+    sums: Vec<[f64; 2]>,
+}
+
+impl Windows {
+    /// `None` when the column does not vary.
+    fn of(x: &[f64]) -> Option<Self> {
+        let (mean, spread) = (moments::mean(x), moments::spread(x)?);
+        let sums = moments::running_sums(x.iter().map(|v| (v - mean) / spread));
+        Some(Windows { mean, spread, sums })
+    }
+
+    /// Mean and standard deviation (ddof 1) of `start..end`, in units of the column's standard
+    /// deviation; `None` when they do not vary there.
+    fn moments(&self, start: usize, end: usize) -> Option<(f64, f64)> {
+        let n = (end - start) as f64;
+        let sum = self.sums[end][0] - self.sums[start][0];
+        let squares = self.sums[end][1] - self.sums[start][1];
+        let variance = (squares - sum * sum / n) / (n - 1.0);
+        (variance > FLAT_OF_WHOLE).then(|| (sum / n + self.mean / self.spread, variance.sqrt()))
+    }
 }

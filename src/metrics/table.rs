@@ -98,8 +98,8 @@ pub fn read(path: &Path) -> Result<Table> {
     let (time, returns, equity, columns) = match returns {
         Some(returns) => (time, returns, None, columns),
         None if equity.is_empty() => {
-            let wanted = "a column `return` or `equity`";
-            return Err(sheet.problem(format!("the file has no {wanted}")).into());
+            let missing = "the file has neither a column `return` nor `equity`";
+            return Err(sheet.problem(missing).into());
         }
         None => {
             let ends = (equity[0], equity[equity.len() - 1]);

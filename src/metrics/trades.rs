@@ -322,11 +322,13 @@ fn interest(p: &Prepared) -> Value<f64> {
     Ok(p.money()?.interest)
 }
 
-fn no_options(_: &Prepared) -> Value<f64> {
+fn no_options(p: &Prepared) -> Value<f64> {
+    p.money()?;
     Err(Absent::new("no options in this strategy"))
 }
 
-fn no_tax(_: &Prepared) -> Value<f64> {
+fn no_tax(p: &Prepared) -> Value<f64> {
+    p.money()?;
     Err(Absent::new("no [tax] table"))
 }
 

@@ -9,6 +9,7 @@ pub mod figure;
 pub mod folder;
 pub mod json;
 pub mod manifest;
+pub mod returns;
 pub mod summary;
 pub mod text;
 pub mod verify;

@@ -1,6 +1,8 @@
 //! Indicators against TA-Lib's numbers, against plain formulas, and against their own promises:
 //! warm-up, gaps, no look into the future.
 
+#![allow(clippy::unwrap_used)]
+
 mod golden;
 mod plain;
 mod promises;

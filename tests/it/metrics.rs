@@ -613,6 +613,29 @@ proptest! {
     }
 }
 
+/// Windows spent in cash have no value: their ratio would judge the rate.
+#[test]
+fn rolling_sharpe_is_that_of_each_window() {
+    let (table, _) = golden_table();
+    let (r, rate) = (&table.returns, &table.rate);
+    let rolling = metrics::rolling_sharpe(r, rate, 126, 252.0);
+    assert_eq!(rolling.len(), r.len());
+    assert!(rolling[..125].iter().all(|s| s.is_nan()));
+    let mut compared = 0;
+    for end in 126..=r.len() {
+        let window = end - 126..end;
+        if r[window.clone()].iter().all(|r| *r == 0.0) {
+            assert!(rolling[end - 1].is_nan(), "{end}");
+            continue;
+        }
+        let excess: Vec<f64> = window.map(|i| r[i] - rate[i]).collect();
+        let alone = metrics::sharpe_per_period(&excess).unwrap() * 252.0_f64.sqrt();
+        assert!((rolling[end - 1] - alone).abs() < 1e-9, "{end}");
+        compared += 1;
+    }
+    assert!(compared > 2_000);
+}
+
 #[test]
 fn caveats_are_deserved() {
     let fine = CaveatInputs {
@@ -678,4 +701,89 @@ fn caveats_are_deserved() {
     for caveat in caveats(&all) {
         println!("{caveat}");
     }
+}
+
+#[test]
+fn tables_of_equity_and_their_mistakes() {
+    let folder = std::env::temp_dir().join(format!("papertape-metrics-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("t.csv");
+    let read = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        table::read(&file)
+    };
+    let table = read(
+        "\u{feff}Date;Equity;Rate;note\r\n2020-01-02;1000;9;a\r\n2020-01-03;1010;0.1;b\r\n2020-01-06;-5;0.2;c\r\n2020-01-07;3;0.3;d\r\n",
+    )
+    .unwrap();
+    assert_eq!(table.equity, Some((1000.0, 3.0)));
+    assert_eq!(
+        table.returns[..2],
+        [0.010_000_000_000_000_009, -5.0 / 1010.0 - 1.0]
+    );
+    assert!(table.returns[2].is_nan());
+    assert_eq!(table.rate, [0.1, 0.2, 0.3]);
+    assert_eq!(date(table.time[0]), "2020-01-03");
+    let problems = |text: &str| {
+        read(text)
+            .unwrap_err()
+            .to_string()
+            .replace(&file.display().to_string(), "F")
+    };
+    assert_eq!(
+        problems("date,return\n2020-01-02,1.5%\n2020-01-02,0.1\n2020-13-01,x\n2020-01-05,\n"),
+        "F:2: return: `1.5%` is not a number (fractions are expected: 0.012 for 1.2%)\n\
+         F:3: date: `2020-01-02` does not come after 2020-01-02 (sort the rows by date, one row a date)\n\
+         F:4: date: `2020-13-01` is not a date (expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS)\n\
+         F:4: return: `x` is not a number\n\
+         F:5: return: `` is not a number"
+    );
+    assert_eq!(
+        problems("date,close\n2020-01-02,1\n"),
+        "F:1: the file has neither a column `return` nor `equity` (its columns are date, close)"
+    );
+    assert_eq!(
+        problems(""),
+        "F:1: the file has no column `date` (the file is empty)"
+    );
+    assert_eq!(
+        problems("date,return\n"),
+        "F:1: the file has no rows (its columns are date, return)"
+    );
+    assert_eq!(
+        problems("date,return\n2020-01-02,0.1,3\n"),
+        "F:2: 3 cells where the header has 2"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The verb prints what the library computes, in every format.
+#[test]
+fn the_verb_prints_golden_figures() {
+    let run = |format: &str| -> String {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_papertape"))
+            .arg("metrics")
+            .arg(golden("returns.csv"))
+            .arg("--trades")
+            .arg(golden("trades.csv"))
+            .args(["--format", format])
+            .output()
+            .unwrap();
+        assert!(out.status.success());
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let json: serde_json::Value = serde_json::from_str(&run("json")).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["period"]["bars"], 2517);
+    assert_eq!(json["metrics"]["cagr"], 0.03882453101319805);
+    assert_eq!(json["metrics"]["fees"], serde_json::Value::Null);
+    assert_eq!(json["absent"]["fees"], "no ledger given");
+    assert_eq!(
+        json["metrics"].as_object().unwrap().len(),
+        metrics::all().count()
+    );
+    assert!(run("csv").contains("\ntrades,32,,\n"));
+    let text = run("table");
+    assert!(text.lines().all(|line| line.chars().count() <= 80));
+    assert!(text.contains("Max drawdown                    -23.1%        -56.8%"));
 }
