@@ -278,9 +278,10 @@ fn omega(p: &Prepared) -> Value<f64> {
 /// Sharpe ratio of the last `window` returns at each return, annualised with `periods_a_year`.
 ///
 /// `returns` and `rate` hold one element a period; `rate` may be empty for a rate of 0. The result
-/// has one element a period, NaN before the first full window and where the returns of a window do
-/// not vary (an account in cash). For charts: a window costs a few subtractions of running sums,
-/// which are exact to some n * 1e-16.
+/// has one element a period, NaN before the first full window and where the standard deviation of
+/// a window's returns is below a fifth of that of all: an account that was invested on fewer than
+/// ten days of a year, whose ratio would judge the rate of cash. For charts: a window costs a few
+/// subtractions of running sums, which are exact to some n * 1e-16.
 pub fn rolling_sharpe(
     returns: &[f64],
     rate: &[f64],
@@ -299,13 +300,18 @@ pub fn rolling_sharpe(
     (1..=returns.len())
         .map(|end| {
             let start = end.checked_sub(window)?;
-            of_returns.moments(start, end)?;
+            of_returns
+                .moments(start, end)
+                .filter(|(_, deviation)| *deviation >= INVESTED_MIN)?;
             let (mean, deviation) = of_excess.moments(start, end)?;
             Some(mean / deviation * scale)
         })
         .map(|ratio| ratio.unwrap_or(f64::NAN))
         .collect()
 }
+
+/// Share of the whole standard deviation that a window needs.
+const INVESTED_MIN: f64 = 0.2;
 
 /// Running sums of a column, in deviations from its mean and in units of its standard deviation.
 struct Windows {

@@ -19,7 +19,8 @@ const RETURN: &[&str] = &["return", "returns", "ret"];
 const EQUITY: &[&str] = &["equity"];
 const BENCHMARK: &[&str] = &["benchmark", "bench"];
 const RATE: &[&str] = &["rate", "rf", "risk_free"];
-const WEIGHT: &[&str] = &["weight"];
+const WEIGHT: &[&str] = &["weight", "exposure"];
+const FLOW: &[&str] = &["flow"];
 const TURNOVER: &[&str] = &["turnover"];
 const PNL: &[&str] = &["pnl"];
 const PNL_PCT: &[&str] = &["pnl_pct"];
@@ -43,6 +44,8 @@ pub struct Table {
     pub weight: Vec<f64>,
     /// Two-sided turnover; empty when the file has none.
     pub turnover: Vec<f64>,
+    /// External flows before each return, deposits positive; empty without.
+    pub flows: Vec<f64>,
     /// The first and the last equity, for a file of equity.
     pub equity: Option<(f64, f64)>,
     /// Bars a year, from the dates.
@@ -62,7 +65,7 @@ impl Table {
             bars_a_session: self.periods.bars_a_session,
             start_equity: self.equity.map(|e| e.0),
             end_equity: self.equity.map(|e| e.1),
-            flows: &[],
+            flows: &self.flows,
             weight: &self.weight,
             turnover: &self.turnover,
             trades,
@@ -77,8 +80,9 @@ impl Table {
 /// fraction of equity).
 ///
 /// With `equity`, the first row's equity is what the account started with, and the first return
-/// is that of the second row; the other columns of the first row are not used. A file with both
-/// is read by its returns. Equity is taken as free of deposits and withdrawals.
+/// is that of the second row; the other columns of the first row are not used. Deposits and
+/// withdrawals stand in a column `flow`, before the row's return is earned: E_t / (E_{t-1} + F_t)
+/// - 1. A file with both is read by its returns.
 ///
 /// # Errors
 /// The file cannot be read; a column is missing; a cell is no number or no date; dates do not
@@ -93,7 +97,7 @@ pub fn read(path: &Path) -> Result<Table> {
         None => Vec::new(),
     };
     let equity = optional(EQUITY);
-    let columns = [BENCHMARK, RATE, WEIGHT, TURNOVER].map(optional);
+    let columns = [BENCHMARK, RATE, WEIGHT, TURNOVER, FLOW].map(optional);
     sheet.fail_on(faults)?;
     let (time, returns, equity, columns) = match returns {
         Some(returns) => (time, returns, None, columns),
@@ -103,11 +107,12 @@ pub fn read(path: &Path) -> Result<Table> {
         }
         None => {
             let ends = (equity[0], equity[equity.len() - 1]);
-            let columns = columns.map(|c| c.into_iter().skip(1).collect());
-            (time[1..].to_vec(), growth(&equity), Some(ends), columns)
+            let columns = columns.map(|c| c.into_iter().skip(1).collect::<Vec<f64>>());
+            let returns = growth(&equity, &columns[4]);
+            (time[1..].to_vec(), returns, Some(ends), columns)
         }
     };
-    let [benchmark, rate, weight, turnover] = columns;
+    let [benchmark, rate, weight, turnover, flows] = columns;
     Ok(Table {
         name: sheet.name(path),
         periods: periods_a_year(&time),
@@ -117,17 +122,20 @@ pub fn read(path: &Path) -> Result<Table> {
         rate,
         weight,
         turnover,
+        flows: if equity.is_some() { flows } else { Vec::new() },
         equity,
     })
 }
 
-/// Simple returns from one equity to the next, one fewer; NaN after equity that is not positive.
-fn growth(equity: &[f64]) -> Vec<f64> {
-    let steps = equity.windows(2);
+/// Returns from one equity to the next, one fewer, flows (of the later row; may be empty) taken
+/// out; NaN after equity that is not positive.
+fn growth(equity: &[f64], flows: &[f64]) -> Vec<f64> {
+    let steps = equity.windows(2).enumerate();
     steps
-        .map(|w| {
-            if w[0] > 0.0 {
-                w[1] / w[0] - 1.0
+        .map(|(i, w)| {
+            let before = w[0] + flows.get(i).copied().unwrap_or(0.0);
+            if before > 0.0 {
+                w[1] / before - 1.0
             } else {
                 f64::NAN
             }

@@ -95,10 +95,8 @@ impl Returns {
 
     fn line(&self, row: &Metric) -> String {
         let mut line = format!("{:NAME$}", row.label);
-        for metrics in [Some(&self.metrics), self.benchmark.as_ref()] {
-            if let Some(metrics) = metrics {
-                line.push_str(&format!("{:>FIGURE$}", figure::of_key(metrics, row.key)));
-            }
+        for metrics in std::iter::once(&self.metrics).chain(&self.benchmark) {
+            line.push_str(&format!("{:>FIGURE$}", figure::of_key(metrics, row.key)));
         }
         line + "\n"
     }
