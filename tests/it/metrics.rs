@@ -849,7 +849,10 @@ fn a_run_is_measured_from_its_books() {
     let growth: f64 = 1.05 * (1740.0 / 1450.0);
     is("total_return", growth - 1.0);
     is("cagr", growth.powf(365.25 / 80.0) - 1.0);
-    is("excess_over_cash", growth.powf(365.25 / 80.0) - 1.01_f64.powf(365.25 / 80.0));
+    is(
+        "excess_over_cash",
+        growth.powf(365.25 / 80.0) - 1.01_f64.powf(365.25 / 80.0),
+    );
     is("start_equity", 1000.0);
     is("end_equity", 1740.0);
     is("fees", 1.0);
@@ -857,7 +860,10 @@ fn a_run_is_measured_from_its_books() {
     is("dividends", 3.0);
     is("interest", 3.25);
     is("exposure", 2.0 / 3.0);
-    is("turnover", (500.0 / 1000.0 + 290.0 / 1450.0) / 2.0 * 252.0 / 3.0);
+    is(
+        "turnover",
+        (500.0 / 1000.0 + 290.0 / 1450.0) / 2.0 * 252.0 / 3.0,
+    );
     is("trades", 0.0);
     is("ambiguous_trades", 0.0);
     assert_eq!(m.reason("premium"), Some("no options in this strategy"));
