@@ -840,6 +840,7 @@ fn a_run_is_measured_from_its_books() {
         ambiguous: None,
         each: Vec::new(),
         stale: Vec::new(),
+        books_error: 0.0,
     };
     let m = metrics::of_run(&run, None);
     let is = |key: &str, value: f64| {
