@@ -417,7 +417,6 @@ impl Sim<'_, '_> {
             price: 0.0,
             closes: want.closes,
             opens: None,
-            priority: want.priority,
             protection: Protection::default(),
             reason: want.reason,
             day_only: false,

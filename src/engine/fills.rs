@@ -414,7 +414,6 @@ impl Sim<'_, '_> {
             price: 0.0,
             closes: Some(shares),
             opens: None,
-            priority: 0.0,
             protection: Protection::default(),
             reason,
             day_only: false,

@@ -18,6 +18,7 @@ pub use run::{Ambiguous, Run, SymbolRun};
 
 use crate::engine::decide::Decider;
 use crate::engine::prepare::Prepared;
+use crate::engine::run::of_record;
 use crate::engine::simulate::{Detail, Record, Sim};
 use crate::error::Result;
 use crate::market::Market;
@@ -74,19 +75,22 @@ fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
             path: end(Ambiguity::Path),
             best: end(Ambiguity::Best),
         };
-        let part = run::of_record(prepared, &strategy.name, record, Some(band), detail)?;
-        run = Some(match run {
-            None => part.as_one_of(strategy.account.each, tapes),
-            Some(all) => all.joined(part.as_one_of(true, tapes)),
+        let part = of_record(prepared, record, Some(band), detail);
+        let symbol = tapes.first().copied().filter(|_| strategy.account.each);
+        run = Some(match (run, symbol) {
+            (Some(all), Some(symbol)) => all.joined(symbol, part),
+            (None, Some(symbol)) => part.first_of_each(symbol),
+            (_, None) => part,
         });
     }
-    let run = run.unwrap_or_else(|| run::empty(prepared));
-    Ok(run.finished())
+    run.unwrap_or_default()
+        .sharing(prepared, &strategy.name, detail)
+        .map(Run::finished)
 }
-
-pub(crate) use run::of_record;
 
 /// A record without a band, for runs that have no stops.
 pub(crate) fn plain(prepared: &Prepared<'_>, name: &str, record: Record) -> Result<Run> {
-    of_record(prepared, name, record, None, Detail::Full).map(Run::finished)
+    of_record(prepared, record, None, Detail::Full)
+        .sharing(prepared, name, Detail::Full)
+        .map(Run::finished)
 }

@@ -26,8 +26,6 @@ pub(crate) struct Pending {
     pub(crate) closes: Option<f64>,
     /// Opens a position (after closing, when both are given).
     pub(crate) opens: Option<Ask>,
-    /// Larger goes first.
-    pub(crate) priority: f64,
     pub(crate) protection: Protection,
     pub(crate) reason: Reason,
     /// Good for one bar only.

@@ -91,35 +91,16 @@ pub struct Run {
     pub books_error: f64,
 }
 
-/// One account's record as a run.
+/// One account's record as a run, without what all accounts of a run share: [`Run::sharing`].
 pub(crate) fn of_record(
     prepared: &Prepared<'_>,
-    name: &str,
     record: Record,
     band: Option<Ambiguous>,
     detail: Detail,
-) -> Result<Run> {
-    let full = detail == Detail::Full;
-    let (rate, hurdle) = if full || prepared.has_rate() {
-        (prepared.rate_column()?, prepared.hurdle_column()?)
-    } else {
-        (Vec::new(), Vec::new())
-    };
-    Ok(Run {
-        name: name.to_string(),
-        symbols: prepared
-            .market
-            .tapes
-            .iter()
-            .map(|t| t.symbol.clone())
-            .collect(),
-        first_bar: prepared.first,
-        warmup_bars: prepared.first,
-        time: prepared.clock[prepared.first..prepared.end].to_vec(),
-        periods_a_year: prepared.periods.bars_a_year,
-        bars_a_session: prepared.periods.bars_a_session,
+) -> Run {
+    Run {
         start_equity: prepared.strategy.account.cash,
-        flows: if full {
+        flows: if detail == Detail::Full {
             vec![0.0; record.equity.len()]
         } else {
             Vec::new()
@@ -129,55 +110,54 @@ pub(crate) fn of_record(
         holdings: record.holdings,
         exposure: record.exposure,
         traded: record.traded,
-        rate,
-        hurdle,
         orders: record.orders,
         trades: record.trades,
         ledger: record.ledger,
         income: record.income,
         ambiguous: band,
-        each: Vec::new(),
         stale: record.stale,
         books_error: record.books_error,
-    })
-}
-
-/// A run of no account: the strategy names no symbol that trades.
-pub(crate) fn empty(prepared: &Prepared<'_>) -> Run {
-    let bars = prepared.end - prepared.first;
-    let record = Record {
-        equity: vec![prepared.strategy.account.cash; bars],
-        ..Record::default()
-    };
-    Run {
-        time: prepared.clock[prepared.first..prepared.end].to_vec(),
-        equity: record.equity,
-        start_equity: prepared.strategy.account.cash,
         ..Run::default()
     }
 }
 
 impl Run {
-    /// Notes that this run is the account of one symbol among several.
-    pub(crate) fn as_one_of(mut self, each: bool, tapes: &[usize]) -> Run {
-        if let (true, Some(&symbol)) = (each, tapes.first()) {
-            let closed = self
-                .trades
-                .iter()
-                .filter(|t| t.status == TradeStatus::Closed);
-            self.each = vec![SymbolRun {
-                symbol,
-                equity: self.equity.clone(),
-                start_equity: self.start_equity,
-                trades: closed.count() as u32,
-                entries: self.trades.len() as u32,
-            }];
+    /// The run with its name and what all accounts share: symbols, clock, rates.
+    pub(crate) fn sharing(mut self, prepared: &Prepared<'_>, name: &str, detail: Detail) -> Result<Run> {
+        if detail == Detail::Full || prepared.has_rate() {
+            self.rate = prepared.rate_column()?;
+            self.hurdle = prepared.hurdle_column()?;
         }
+        self.name = name.to_string();
+        self.symbols = prepared.market.tapes.iter().map(|t| t.symbol.clone()).collect();
+        self.first_bar = prepared.first;
+        self.warmup_bars = prepared.first;
+        self.time = prepared.clock[prepared.first..prepared.end].to_vec();
+        self.periods_a_year = prepared.periods.bars_a_year;
+        self.bars_a_session = prepared.periods.bars_a_session;
+        Ok(self)
+    }
+
+    /// This run as the account of one symbol.
+    fn account(&self, symbol: usize, equity: Vec<f64>) -> SymbolRun {
+        let closed = self.trades.iter().filter(|t| t.status == TradeStatus::Closed);
+        SymbolRun {
+            symbol,
+            equity,
+            start_equity: self.start_equity,
+            trades: closed.count() as u32,
+            entries: self.trades.len() as u32,
+        }
+    }
+
+    /// Notes that this run is the account of one symbol, the first of several.
+    pub(crate) fn first_of_each(mut self, symbol: usize) -> Run {
+        self.each = vec![self.account(symbol, self.equity.clone())];
         self
     }
 
-    /// The sum of two accounts' runs over the same bars.
-    pub(crate) fn joined(mut self, other: Run) -> Run {
+    /// The sum of the accounts so far and that of one more symbol, over the same bars.
+    pub(crate) fn joined(mut self, symbol: usize, mut other: Run) -> Run {
         let add = |a: &mut Vec<f64>, b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
         // Exposure is gross value over equity: back to money, added, and divided again.
         for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
@@ -198,6 +178,8 @@ impl Run {
         for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
             *gross = if *equity > 0.0 { *gross / equity } else { 0.0 };
         }
+        let curve = std::mem::take(&mut other.equity);
+        self.each.push(other.account(symbol, curve));
         self.start_equity += other.start_equity;
         self.books_error += other.books_error;
         let trades = self.trades.len();
@@ -209,7 +191,6 @@ impl Run {
             }));
         self.orders.extend(other.orders);
         self.income.extend(other.income);
-        self.each.extend(other.each);
         self.stale.extend(other.stale);
         self.ambiguous = match (self.ambiguous, other.ambiguous) {
             (Some(a), Some(b)) => Some(Ambiguous {

@@ -4,21 +4,21 @@ use papertape::units::Micros;
 use std::path::PathBuf;
 
 /// A file under `tests/golden`.
-pub fn golden(name: &str) -> PathBuf {
+pub(crate) fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
 }
 
 /// A CSV file as text cells.
-pub struct Table {
+pub(crate) struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// Reads a file that has to be there.
-    pub fn read(path: &std::path::Path) -> Table {
+    pub(crate) fn read(path: &std::path::Path) -> Table {
         let mut reader = csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         let header = reader
             .headers()
@@ -34,12 +34,12 @@ impl Table {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// A column as text.
-    pub fn texts(&self, name: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         let at = self
             .header
             .iter()
@@ -49,7 +49,7 @@ impl Table {
     }
 
     /// A column as numbers; an empty cell is NaN.
-    pub fn numbers(&self, name: &str) -> Vec<f64> {
+    pub(crate) fn numbers(&self, name: &str) -> Vec<f64> {
         self.texts(name)
             .iter()
             .map(|t| {
@@ -63,7 +63,7 @@ impl Table {
     }
 
     /// A column of ISO dates as midnights.
-    pub fn times(&self, name: &str) -> Vec<Micros> {
+    pub(crate) fn times(&self, name: &str) -> Vec<Micros> {
         self.texts(name)
             .iter()
             .map(|t| papertape::market::midnight(t.parse().expect("a date")))
