@@ -1,4 +1,5 @@
-//! Times the workloads W1, W3, W5 (in process, from the columns to the metrics) and prints what they computed, so that numbers can be seen to agree before times count.
+//! Times the workloads W1, W3, W5 (in process, from the columns to the metrics) and W6 (files to
+//! columns), and prints what they computed, so that numbers can be seen to agree before times count.
 //!
 //! `cargo bench --bench workloads -- DIR [w1] [w3] [w5] [w6csv] [w6parquet]`, where DIR holds the
 //! columns as little-endian f64 files (`goog_close.f64`, `w3_close.f64`, `w45_close.f64`) and
@@ -6,7 +7,7 @@
 //! process while the workload ran, median of the runs after a warm-up.
 
 use papertape::engine::{Run, backtest_bare};
-use papertape::market::{Bars, Market};
+use papertape::market::{Bars, Market, ReadOptions};
 use papertape::metrics::{Metrics, bare_of_run};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::units::{DAY_MICROS, Micros};
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
         ("w1", 2_148.0, w1 as fn(&Path) -> Box<dyn Fn() -> String>),
         ("w3", 1e6, w3),
         ("w5", 2.5e6, w5),
+        ("w6csv", 1e6, |d| read(d.join("minute.csv"))),
+        ("w6parquet", 1e6, |d| read(d.join("minute.parquet"))),
     ] {
         if wanted(case) {
             time(case, work, &run(&folder));
@@ -188,4 +191,15 @@ fn sums(run: &Run) -> String {
         "{{\"sum_total_return\":{:?},\"sum_sharpe\":{:?},\"sum_max_drawdown\":{:?},\"sum_trades\":{trades}}}",
         sums[0], sums[1], sums[2]
     )
+}
+
+fn read(path: PathBuf) -> Box<dyn Fn() -> String> {
+    Box::new(move || {
+        let market = Market::read(&path, &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        let close: f64 = market.tapes[0].bars.close.iter().sum();
+        format!(
+            "{{\"rows\":{},\"sum_close\":{close:?}}}",
+            market.clock.len()
+        )
+    })
 }

@@ -12,9 +12,11 @@ mod fills;
 mod decide;
 mod prepare;
 mod benchmark;
+mod source;
 
 pub use benchmark::{Outcome, simulate};
 pub use run::{Ambiguous, Run, SymbolRun};
+pub use source::read_market;
 
 use crate::engine::decide::Decider;
 use crate::engine::prepare::Prepared;

@@ -58,7 +58,11 @@ impl<'m> Prepared<'m> {
         let universe = universe(market, strategy)?;
         let clock = clock_of(market, &universe);
         let (first, end) = bounds(&clock, strategy)?;
-        let periods = periods_a_year(&clock);
+        let periods = if same_clock(&clock, &market.clock) {
+            market.periods.clone()
+        } else {
+            periods_a_year(&clock)
+        };
         let (program, wanted) = compile(market, strategy)?;
         let mut prepared = Prepared {
             market,

@@ -123,13 +123,23 @@ pub(crate) fn of_record(
 
 impl Run {
     /// The run with its name and what all accounts share: symbols, clock, rates.
-    pub(crate) fn sharing(mut self, prepared: &Prepared<'_>, name: &str, detail: Detail) -> Result<Run> {
+    pub(crate) fn sharing(
+        mut self,
+        prepared: &Prepared<'_>,
+        name: &str,
+        detail: Detail,
+    ) -> Result<Run> {
         if detail == Detail::Full || prepared.has_rate() {
             self.rate = prepared.rate_column()?;
             self.hurdle = prepared.hurdle_column()?;
         }
         self.name = name.to_string();
-        self.symbols = prepared.market.tapes.iter().map(|t| t.symbol.clone()).collect();
+        self.symbols = prepared
+            .market
+            .tapes
+            .iter()
+            .map(|t| t.symbol.clone())
+            .collect();
         self.first_bar = prepared.first;
         self.warmup_bars = prepared.first;
         self.time = prepared.clock[prepared.first..prepared.end].to_vec();
@@ -140,7 +150,10 @@ impl Run {
 
     /// This run as the account of one symbol.
     fn account(&self, symbol: usize, equity: Vec<f64>) -> SymbolRun {
-        let closed = self.trades.iter().filter(|t| t.status == TradeStatus::Closed);
+        let closed = self
+            .trades
+            .iter()
+            .filter(|t| t.status == TradeStatus::Closed);
         SymbolRun {
             symbol,
             equity,

@@ -66,7 +66,7 @@ pub enum Interval {
 }
 
 /// Bars a year, and why.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PeriodsAYear {
     /// `sessions_a_year * bars_a_session`, or 52, 12, 4, 1 for coarser bars.
     pub bars_a_year: f64,

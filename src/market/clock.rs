@@ -1,7 +1,7 @@
 //! Puts tapes on one clock: the union of their moments, and where each bar stands on it.
 
 use crate::error::{Error, Problem, Result};
-use crate::market::{Calendar, Interval, Market, Tape};
+use crate::market::{Calendar, Interval, Market, Tape, periods_a_year};
 use crate::units::Micros;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub(crate) fn align(mut tapes: Vec<Tape>) -> Result<Market> {
     Ok(Market {
         calendar: Calendar::infer(&clock),
         interval: Interval::infer(&clock),
+        periods: periods_a_year(&clock),
         clock,
         tapes,
         ..Market::default()

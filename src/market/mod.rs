@@ -56,6 +56,8 @@ pub struct Market {
     pub calendar: Calendar,
     /// The size of a bar; told from the clock.
     pub interval: Interval,
+    /// Bars a year; told from the clock.
+    pub periods: PeriodsAYear,
     /// The files that were read, as paths to show, each with its SHA-256 in hexadecimal when
     /// [`ReadOptions::hash`] asked for it (else empty).
     pub files: Vec<(String, String)>,

@@ -1,0 +1,104 @@
+//! Reading the data that a strategy names: the files, the symbols it needs, the bars it asks for.
+
+use crate::error::{Error, Problem, Result};
+use crate::market::{Calendar, Interval, Market, ReadOptions};
+use crate::strategy::{BarSize, CalendarName, Prices, Strategy};
+
+/// Reads the market of a strategy: its symbols and those that its benchmark and its expressions
+/// name, at its bar size, under its calendar, raw or adjusted. `hash` asks for the files' SHA-256.
+///
+/// # Errors
+/// No `data.source`, files that cannot be read or hold bad rows, symbols that are not there,
+/// `missing = "error"` and a missing bar.
+pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
+    let data = &strategy.data;
+    let source = data.source.as_ref().ok_or_else(|| {
+        Error::new(
+            Problem::new("the strategy names no data")
+                .at_column("data.source")
+                .help("add `source = \"…\"` to [data], or give --data"),
+        )
+    })?;
+    let options = ReadOptions {
+        symbols: symbols(strategy),
+        columns: data.columns.clone(),
+        actions: data.actions.clone(),
+        hash,
+        ..ReadOptions::default()
+    };
+    let mut market = Market::from_tapes(Vec::new())?;
+    let _ = (source, options);
+    if let Some(name) = data.calendar {
+        market.calendar = match name {
+            CalendarName::Nyse => Calendar::Nyse,
+            CalendarName::Weekdays => Calendar::Weekdays,
+            CalendarName::AllDays => Calendar::AllDays,
+            CalendarName::None => Calendar::None,
+        };
+    }
+    if data.prices == Prices::Adjusted {
+        market = market.adjusted()?;
+    }
+    if let Some(size) = data.bar {
+        let interval = match size {
+            BarSize::Minutes(n) => Interval::Minutes(n),
+            BarSize::Hours(n) => Interval::Minutes(60 * n),
+            BarSize::Day => Interval::Day,
+            BarSize::Week => Interval::Week,
+            BarSize::Month => Interval::Month,
+        };
+        if interval != market.interval {
+            market = market.resampled(interval)?;
+        }
+    }
+    Ok(market)
+}
+
+/// Every symbol that has to be read; empty means all, also when an expression names a symbol that
+/// only the data can tell.
+fn symbols(strategy: &Strategy) -> Vec<String> {
+    if strategy.data.symbols.is_empty() {
+        return Vec::new();
+    }
+    let mut symbols = strategy.data.symbols.clone();
+    symbols.extend(strategy.benchmark.symbols.iter().cloned());
+    symbols.extend(
+        strategy
+            .benchmark
+            .blend
+            .iter()
+            .map(|(symbol, _)| symbol.clone()),
+    );
+    for text in expressions(strategy) {
+        match crate::rules::symbols_named(text) {
+            Some(named) => symbols.extend(named),
+            None => return Vec::new(),
+        }
+    }
+    symbols.sort_unstable();
+    symbols.dedup();
+    symbols
+}
+
+fn expressions(strategy: &Strategy) -> impl Iterator<Item = &str> {
+    let rules = &strategy.rules;
+    let stops = &strategy.stops;
+    let plain = [
+        &rules.enter,
+        &rules.exit,
+        &rules.short,
+        &rules.cover,
+        &rules.priority,
+        &strategy.fill.price,
+    ];
+    let distances = [&stops.stop, &stops.target, &stops.trail];
+    plain
+        .into_iter()
+        .flatten()
+        .map(|e| e.text.as_str())
+        .chain(distances.into_iter().flatten().filter_map(|d| match d {
+            crate::strategy::Distance::Expr(e) => Some(e.text.as_str()),
+            crate::strategy::Distance::Fraction(_) => None,
+        }))
+        .chain(strategy.series.iter().map(|(_, e)| e.text.as_str()))
+}
