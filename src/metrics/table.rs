@@ -76,7 +76,7 @@ impl Table {
 }
 
 /// Reads a CSV with `date` and `return` or `equity`, and optionally `benchmark` (returns), `rate`
-/// (risk-free return of the row's period), `weight` (of positions) and `turnover` (two-sided,
+/// (risk-free return of the row's period), `weight` or `exposure` (of positions) and `turnover` (two-sided,
 /// fraction of equity).
 ///
 /// With `equity`, the first row's equity is what the account started with, and the first return

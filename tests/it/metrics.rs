@@ -1,6 +1,9 @@
 //! Metrics against published numbers, against a second way of computing them, and against
 //! whatever numbers a tape may hold.
 
+// A test may fail by unwrapping, and two of them are tables of rows.
+#![allow(clippy::unwrap_used, clippy::too_many_lines)]
+
 use papertape::engine::Run;
 use papertape::metrics::bootstrap;
 use papertape::metrics::caveats::{Caveat, CaveatInputs, caveats};
@@ -610,7 +613,7 @@ proptest! {
             }
         }
         for depth in metrics::drawdown_series(&returns) {
-            prop_assert!(!(depth > 0.0));
+            prop_assert!(depth.is_nan() || depth <= 0.0);
         }
     }
 }
