@@ -737,3 +737,22 @@ fn a_tape_without_bars_or_with_one() {
         ""
     );
 }
+
+#[test]
+fn bars_of_a_session_are_counted_as_the_calendar_counts_them() {
+    let minute = DAY_MICROS / 1440;
+    for (bars, days, step) in [(390, 20, 1), (24, 30, 60), (7, 9, 60), (1440, 11, 1)] {
+        let time = (0..days)
+            .filter(|d| d % 7 < 5)
+            .flat_map(|d| {
+                let short = if d % 4 == 0 { bars / 2 } else { bars };
+                (0..short).map(move |i| (4 + d) * DAY_MICROS + i * step * minute)
+            })
+            .collect::<Vec<_>>();
+        let n = time.len();
+        let bars = Bars::of_closes(time, vec![1.0; n]).unwrap();
+        let market = Market::from_tapes(vec![("A".into(), bars)]).unwrap();
+        let wanted = papertape::market::periods_a_year(&market.clock).bars_a_session;
+        assert_eq!(Vocabulary::of(&market).bars_a_session, wanted);
+    }
+}
