@@ -10,6 +10,7 @@
 mod completions;
 mod context;
 mod errors;
+mod eval;
 mod flags;
 mod list;
 mod man;
@@ -65,6 +66,8 @@ struct Shared {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Print any expressions over any data, one row a bar and symbol
+    Eval(eval::Args),
     /// Measure anybody's returns or equity, from a CSV file
     Metrics(metrics::Args),
     /// Print what expressions can call, or what a run is measured by
@@ -79,6 +82,7 @@ enum Verb {
 
 fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
     match verb {
+        Verb::Eval(args) => eval::run(args, io),
         Verb::Metrics(args) => metrics::run(args, io),
         Verb::List(args) => list::run(args, io),
         Verb::Schema(args) => schema::run(args, io),

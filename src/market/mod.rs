@@ -22,7 +22,7 @@ pub use calendar::{
 };
 pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
-pub use save::{Imported, import};
+pub use save::{Cells, Imported, import, write_table};
 
 use crate::error::Result;
 use crate::instrument::Symbol;

@@ -4,7 +4,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::market::load::{ESCAPES, existing};
 use crate::market::{Bars, Market, ReadOptions};
-use crate::units::DAY_MICROS;
+use crate::units::{DAY_MICROS, Micros};
 use polars::prelude as pl;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -104,15 +104,9 @@ fn in_one_step(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Resu
 /// One symbol's bars as Parquet. Midnights throughout make a `date` column.
 fn write_bars(file: &mut File, bars: &Bars) -> Result<()> {
     let daily = bars.time.iter().all(|t| t.rem_euclid(DAY_MICROS) == 0);
-    let time = pl::Column::new("timestamp".into(), bars.time.as_slice());
-    let moments = time.cast(&pl::DataType::Datetime(pl::TimeUnit::Microseconds, None));
-    let mut columns = vec![moments.map_err(|e| Error::msg(e.to_string()))?];
-    if daily {
-        let date = columns[0]
-            .cast(&pl::DataType::Date)
-            .map_err(|e| Error::msg(e.to_string()))?;
-        columns[0] = date.with_name("date".into());
-    }
+    let name = if daily { "date" } else { "timestamp" };
+    let failed = |e: pl::PolarsError| Error::msg(e.to_string());
+    let mut columns = vec![moments_column(name.into(), &bars.time).map_err(failed)?];
     let mut add = |name: &str, values: &[f64]| columns.push(pl::Column::new(name.into(), values));
     if !bars.closes_only {
         add("open", &bars.open);
@@ -126,12 +120,65 @@ fn write_bars(file: &mut File, bars: &Bars) -> Result<()> {
     for (name, column) in &bars.extra {
         add(name, column);
     }
-    let mut frame =
-        pl::DataFrame::new(bars.len(), columns).map_err(|e| Error::msg(e.to_string()))?;
+    let mut frame = pl::DataFrame::new(bars.len(), columns).map_err(failed)?;
+    write_frame(file, &mut frame)
+}
+
+/// A column of a table, one cell a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cells {
+    /// Moments: dates when all stand at midnight, else dates with times.
+    Moments(Vec<Micros>),
+    /// Words.
+    Texts(Vec<String>),
+    /// Numbers; NaN is an empty cell.
+    Numbers(Vec<f64>),
+    /// Answers; `None` is an empty cell.
+    Answers(Vec<Option<bool>>),
+}
+
+/// Writes any table as Parquet (zstd), replacing such a file in one step. All columns have one
+/// length.
+///
+/// # Errors
+/// If two columns have one name or unlike lengths, or the file cannot be written.
+pub fn write_table(path: &Path, columns: &[(String, Cells)]) -> Result<()> {
+    let failed = |e: pl::PolarsError| Error::msg(format!("Parquet cannot be written: {e}"));
+    let mut made = Vec::with_capacity(columns.len());
+    for (name, cells) in columns {
+        let name = pl::PlSmallStr::from_str(name);
+        made.push(match cells {
+            Cells::Moments(moments) => moments_column(name, moments).map_err(failed)?,
+            Cells::Texts(texts) => pl::Column::new(name, texts.as_slice()),
+            Cells::Numbers(numbers) => {
+                let present = numbers.iter().map(|x| (!x.is_nan()).then_some(*x));
+                pl::Column::new(name, present.collect::<Vec<_>>())
+            }
+            Cells::Answers(answers) => pl::Column::new(name, answers.as_slice()),
+        });
+    }
+    let rows = made.first().map_or(0, pl::Column::len);
+    let mut frame = pl::DataFrame::new(rows, made).map_err(failed)?;
+    in_one_step(path, |file| write_frame(file, &mut frame))
+}
+
+/// Dates when all moments stand at midnight, else dates with times.
+fn moments_column(name: pl::PlSmallStr, time: &[Micros]) -> pl::PolarsResult<pl::Column> {
+    let moments = pl::Column::new(name, time)
+        .cast(&pl::DataType::Datetime(pl::TimeUnit::Microseconds, None))?;
+    let daily = time.iter().all(|t| t.rem_euclid(DAY_MICROS) == 0);
+    if daily {
+        moments.cast(&pl::DataType::Date)
+    } else {
+        Ok(moments)
+    }
+}
+
+fn write_frame(file: &mut File, frame: &mut pl::DataFrame) -> Result<()> {
     pl::ParquetWriter::new(file)
         .with_compression(pl::ParquetCompression::Zstd(None))
         .set_parallel(false)
-        .finish(&mut frame)
+        .finish(frame)
         .map_err(|e| Error::msg(format!("Parquet cannot be written: {e}")))?;
     Ok(())
 }

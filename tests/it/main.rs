@@ -9,6 +9,7 @@ mod properties;
 mod stories;
 mod chart;
 mod cli;
+mod eval;
 mod indicators;
 mod metrics;
 mod report_files;
