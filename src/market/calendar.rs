@@ -234,6 +234,22 @@ impl Calendar {
         count
     }
 
+    /// Sessions without a bar between the dates of two neighbouring bars; weeks or months when the
+    /// bars are of that size. 0 for daily bars without a calendar.
+    pub fn missing_between(self, interval: Interval, from: NaiveDate, to: NaiveDate) -> usize {
+        let between = |period: Period| {
+            usize::try_from(period.index(to) - period.index(from) - 1).unwrap_or(0)
+        };
+        match interval {
+            Interval::Month => between(Period::Month),
+            Interval::Week => between(Period::Week),
+            Interval::Day | Interval::Minutes(_) => {
+                let at_end = usize::from(self.is_session(to));
+                self.sessions_between(from, to).saturating_sub(at_end)
+            }
+        }
+    }
+
     /// The session that lies `n` sessions before `date`.
     pub fn sessions_before(self, date: NaiveDate, n: usize) -> NaiveDate {
         (0..n).fold(date, |d, _| self.prev_session(d))

@@ -1,0 +1,404 @@
+//! `data check`, `data show`, `data import`: what is in files of prices, what is wrong with them,
+//! and the same in the native layout. The library finds and counts; here it is only laid out.
+
+use crate::cli::flags::pair;
+use crate::cli::page::paragraph;
+use crate::cli::{Context, Exit, Format};
+use papertape::error::Result;
+use papertape::market::audit::{Audit, Finding, Severity, audit};
+use papertape::market::{
+    Calendar, Coverage, Market, ReadOptions, SymbolCoverage, coverage, import, show_time,
+};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Arguments of the verb.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Findings about files or folders, with rows and cures; exit status 1 if one is severe
+    Check {
+        /// Files or folders of prices, option chains or rates
+        #[arg(required = true, value_name = "SOURCE")]
+        sources: Vec<PathBuf>,
+        #[command(flatten)]
+        reading: Reading,
+        /// Which days are sessions; told from the dates unless given
+        #[arg(long, value_name = "nyse|weekdays|24/7|none", value_parser = calendar)]
+        calendar: Option<Calendar>,
+    },
+    /// Symbols, ranges, bars, missing sessions, actions
+    Show {
+        /// Files or folders of prices
+        #[arg(required = true, value_name = "SOURCE")]
+        sources: Vec<PathBuf>,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Write the prices as Parquet in the native layout, a file a symbol
+    Import {
+        /// File or folder of prices
+        #[arg(value_name = "SOURCE")]
+        source: PathBuf,
+        /// Folder to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        reading: Reading,
+    },
+}
+
+/// How files are read.
+#[derive(Debug, clap::Args)]
+struct Reading {
+    /// Dividends and splits; `actions.csv` beside the data unless given
+    #[arg(long, value_name = "FILE")]
+    actions: Option<PathBuf>,
+    /// Which column of the data is meant, for example `close=Last`
+    #[arg(long, value_name = "OURS=THEIRS", value_parser = pair, value_delimiter = ',')]
+    columns: Vec<(String, String)>,
+    /// Only these symbols
+    #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
+    symbols: Vec<String>,
+}
+
+impl Reading {
+    fn options(&self) -> ReadOptions {
+        ReadOptions {
+            symbols: self.symbols.clone(),
+            columns: self.columns.clone(),
+            actions: self.actions.clone(),
+            ..ReadOptions::default()
+        }
+    }
+}
+
+fn calendar(name: &str) -> std::result::Result<Calendar, String> {
+    Calendar::parse(name).ok_or_else(|| "expected nyse, weekdays, 24/7 or none".to_owned())
+}
+
+pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
+    match args.what {
+        What::Check {
+            sources,
+            reading,
+            calendar,
+        } => check(&sources, &reading, calendar, io),
+        What::Show { sources, reading } => show(&sources, &reading, io),
+        What::Import {
+            source,
+            out,
+            reading,
+        } => {
+            let done = import(&source, &out, &reading.options())?;
+            for note in &done.notes {
+                io.note(note);
+            }
+            for file in &done.files {
+                io.print(format_args!("{}\n", file.display()));
+            }
+            io.note(format_args!(
+                "{} bars of {} symbols written",
+                done.bars, done.symbols
+            ));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn check(
+    sources: &[PathBuf],
+    reading: &Reading,
+    calendar: Option<Calendar>,
+    io: &mut Context,
+) -> Result<Exit> {
+    let mut all = Audit::default();
+    for source in sources {
+        let audit = audit(source, &reading.options(), calendar)?;
+        all.files.extend(audit.files);
+        all.findings.extend(audit.findings);
+    }
+    match io.format {
+        Format::Table => io.print(check_text(&all)),
+        Format::Json => io.print(format_args!("{:#}\n", check_json(&all))),
+        Format::Csv => io.print(check_csv(&all)),
+    }
+    Ok(if all.has_severe() {
+        Exit::CheckFailed
+    } else {
+        Exit::Done
+    })
+}
+
+/// `rows 3, 7, 9 and 40 more`, `row 3`, or nothing.
+fn rows_of(finding: &Finding) -> String {
+    let named: Vec<String> = finding.rows.iter().map(u64::to_string).collect();
+    let more = finding.count.saturating_sub(named.len());
+    match (named.len(), more) {
+        (0, _) => String::new(),
+        (1, 0) => format!(" row {}", named[0]),
+        (_, 0) => format!(" rows {}", named.join(", ")),
+        (1, _) => format!(" from row {}", named[0]),
+        _ => format!(" rows {}, ...", named.join(", ")),
+    }
+}
+
+fn check_text(audit: &Audit) -> String {
+    let mut text = String::new();
+    for file in &audit.files {
+        let symbols = match file.symbols {
+            0 | 1 => String::new(),
+            n => format!(", {n} symbols"),
+        };
+        text.push_str(&format!(
+            "{}: {}, {} rows{symbols}\n",
+            file.file, file.holds, file.rows
+        ));
+        let findings: Vec<&Finding> = audit
+            .findings
+            .iter()
+            .filter(|f| f.file == file.file)
+            .collect();
+        if findings.is_empty() {
+            text.push_str("  nothing found\n");
+        }
+        for finding in findings {
+            let whose = match finding.symbol.as_str() {
+                "" => String::new(),
+                symbol if file.symbols > 1 => format!("{symbol}: "),
+                _ => String::new(),
+            };
+            let words = format!(
+                "{whose}{};{} -> {}",
+                finding.what,
+                rows_of(finding),
+                finding.cure
+            );
+            paragraph(&mut text, 12, finding.severity.name(), &words);
+        }
+    }
+    let count = |severity| {
+        audit
+            .findings
+            .iter()
+            .filter(|f| f.severity == severity)
+            .count()
+    };
+    text.push_str(&format!(
+        "{} files: {} severe, {} warnings, {} notes\n",
+        audit.files.len(),
+        count(Severity::Severe),
+        count(Severity::Warning),
+        count(Severity::Note)
+    ));
+    text
+}
+
+fn check_json(audit: &Audit) -> Value {
+    let files: Vec<Value> = audit
+        .files
+        .iter()
+        .map(|f| json!({"file": f.file, "holds": f.holds, "rows": f.rows, "symbols": f.symbols}))
+        .collect();
+    let findings: Vec<Value> = audit
+        .findings
+        .iter()
+        .map(|f| {
+            json!({
+                "severity": f.severity.name(), "kind": f.kind.name(), "file": f.file,
+                "symbol": f.symbol, "rows": f.rows, "count": f.count, "what": f.what, "cure": f.cure,
+            })
+        })
+        .collect();
+    json!({"schema": 1, "severe": audit.has_severe(), "files": files, "findings": findings})
+}
+
+fn check_csv(audit: &Audit) -> String {
+    let header = [
+        "severity", "kind", "file", "symbol", "rows", "count", "what", "cure",
+    ];
+    let rows = audit.findings.iter().map(|f| {
+        let rows: Vec<String> = f.rows.iter().map(u64::to_string).collect();
+        vec![
+            f.severity.name().to_owned(),
+            f.kind.name().to_owned(),
+            f.file.clone(),
+            f.symbol.clone(),
+            rows.join(" "),
+            f.count.to_string(),
+            f.what.clone(),
+            f.cure.clone(),
+        ]
+    });
+    csv_text(&header, rows)
+}
+
+/// Rows of CSV under a header, quoted where they must be.
+fn csv_text(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut write = |cells: &[String]| {
+        // Writing to memory does not fail.
+        let _ = writer.write_record(cells);
+    };
+    write(
+        &header
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>(),
+    );
+    for row in rows {
+        write(&row);
+    }
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn show(sources: &[PathBuf], reading: &Reading, io: &mut Context) -> Result<Exit> {
+    let mut all = Vec::new();
+    for source in sources {
+        let seen = coverage(&Market::read(source, &reading.options())?);
+        for note in &seen.notes {
+            io.note(note);
+        }
+        all.push(seen);
+    }
+    match io.format {
+        Format::Table => {
+            for (source, seen) in sources.iter().zip(&all) {
+                io.print(show_text(&source.display().to_string(), seen));
+            }
+        }
+        Format::Json => {
+            for seen in &all {
+                io.print(format_args!("{}\n", show_json(seen)));
+            }
+        }
+        Format::Csv => io.print(show_csv(&all)),
+    }
+    Ok(Exit::Done)
+}
+
+fn moment(time: Option<i64>) -> String {
+    time.map(show_time).unwrap_or_default()
+}
+
+/// `2 splits, 30 dividends, 1 special`.
+fn actions_of(symbol: &SymbolCoverage) -> String {
+    let counted = [
+        (symbol.splits, "split"),
+        (symbol.dividends, "dividend"),
+        (symbol.special_dividends, "special dividend"),
+        (usize::from(symbol.is_delisted), "delisting"),
+    ];
+    let words: Vec<String> = counted
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, noun)| format!("{n} {noun}{}", if n == 1 { "" } else { "s" }))
+        .collect();
+    words.join(", ")
+}
+
+fn show_text(source: &str, seen: &Coverage) -> String {
+    let count = seen.symbols.len();
+    let mut text = format!(
+        "{source}: {count} {}, bars of {}, {} moments, calendar {}\n",
+        if count == 1 { "symbol" } else { "symbols" },
+        seen.interval.name(),
+        seen.moments,
+        seen.calendar.name()
+    );
+    let widest = seen
+        .symbols
+        .iter()
+        .map(|s| s.symbol.chars().count())
+        .max()
+        .unwrap_or(0);
+    let wide = widest.clamp(6, 24);
+    let day = seen
+        .symbols
+        .iter()
+        .flat_map(|s| [s.first, s.last])
+        .map(|t| moment(t).len())
+        .max();
+    let day = day.unwrap_or(0).max(10);
+    text.push_str(&format!(
+        "  {:<wide$}  {:<day$}  {:<day$}  {:>8}  {:>7}  actions\n",
+        "symbol", "first", "last", "bars", "missing"
+    ));
+    for symbol in &seen.symbols {
+        let line = format!(
+            "  {:<wide$}  {:<day$}  {:<day$}  {:>8}  {:>7}  {}",
+            symbol.symbol,
+            moment(symbol.first),
+            moment(symbol.last),
+            symbol.bars,
+            symbol.missing,
+            actions_of(symbol)
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn show_json(seen: &Coverage) -> Value {
+    let symbols: Vec<Value> = seen
+        .symbols
+        .iter()
+        .map(|s| {
+            let gap = s.longest_gap.map(|(missing, from, to)| {
+                json!({"missing": missing, "from": from.to_string(), "to": to.to_string()})
+            });
+            json!({
+                "symbol": s.symbol, "file": s.file, "first": s.first.map(show_time),
+                "last": s.last.map(show_time), "bars": s.bars, "missing": s.missing,
+                "longest_gap": gap, "splits": s.splits, "dividends": s.dividends,
+                "special_dividends": s.special_dividends, "delisted": s.is_delisted,
+                "closes_only": s.closes_only, "columns": s.columns,
+            })
+        })
+        .collect();
+    json!({
+        "schema": 1, "interval": seen.interval.name(), "calendar": seen.calendar.name(),
+        "moments": seen.moments, "symbols": symbols,
+    })
+}
+
+fn show_csv(all: &[Coverage]) -> String {
+    let header = [
+        "symbol",
+        "file",
+        "first",
+        "last",
+        "bars",
+        "missing",
+        "splits",
+        "dividends",
+        "special_dividends",
+        "delisted",
+        "closes_only",
+        "columns",
+    ];
+    let rows = all.iter().flat_map(|seen| &seen.symbols).map(|s| {
+        vec![
+            s.symbol.clone(),
+            s.file.clone(),
+            moment(s.first),
+            moment(s.last),
+            s.bars.to_string(),
+            s.missing.to_string(),
+            s.splits.to_string(),
+            s.dividends.to_string(),
+            s.special_dividends.to_string(),
+            s.is_delisted.to_string(),
+            s.closes_only.to_string(),
+            s.columns.join(" "),
+        ]
+    });
+    csv_text(&header, rows)
+}
