@@ -135,7 +135,12 @@ fn check(
     })
 }
 
-/// `rows 3, 7, 9 and 40 more`, `row 3`, or nothing.
+/// `1 file`, `3 files`.
+fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// ` rows 3, 7, 9, ...`, ` row 3`, or nothing.
 fn rows_of(finding: &Finding) -> String {
     let named: Vec<String> = finding.rows.iter().map(u64::to_string).collect();
     let more = finding.count.saturating_sub(named.len());
@@ -190,11 +195,11 @@ fn check_text(audit: &Audit) -> String {
             .count()
     };
     text.push_str(&format!(
-        "{} files: {} severe, {} warnings, {} notes\n",
-        audit.files.len(),
+        "{}: {} severe, {}, {}\n",
+        counted(audit.files.len(), "file"),
         count(Severity::Severe),
-        count(Severity::Warning),
-        count(Severity::Note)
+        counted(count(Severity::Warning), "warning"),
+        counted(count(Severity::Note), "note")
     ));
     text
 }
@@ -289,25 +294,24 @@ fn moment(time: Option<i64>) -> String {
 
 /// `2 splits, 30 dividends, 1 special`.
 fn actions_of(symbol: &SymbolCoverage) -> String {
-    let counted = [
+    let numbers = [
         (symbol.splits, "split"),
         (symbol.dividends, "dividend"),
         (symbol.special_dividends, "special dividend"),
         (usize::from(symbol.is_delisted), "delisting"),
     ];
-    let words: Vec<String> = counted
+    let words: Vec<String> = numbers
         .into_iter()
         .filter(|(n, _)| *n > 0)
-        .map(|(n, noun)| format!("{n} {noun}{}", if n == 1 { "" } else { "s" }))
+        .map(|(n, noun)| counted(n, noun))
         .collect();
     words.join(", ")
 }
 
 fn show_text(source: &str, seen: &Coverage) -> String {
-    let count = seen.symbols.len();
     let mut text = format!(
-        "{source}: {count} {}, bars of {}, {} moments, calendar {}\n",
-        if count == 1 { "symbol" } else { "symbols" },
+        "{source}: {}, bars of {}, {} moments, calendar {}\n",
+        counted(seen.symbols.len(), "symbol"),
         seen.interval.name(),
         seen.moments,
         seen.calendar.name()

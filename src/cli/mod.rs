@@ -9,6 +9,7 @@
 
 mod completions;
 mod context;
+mod data;
 mod errors;
 mod eval;
 mod flags;
@@ -70,6 +71,8 @@ enum Verb {
     Eval(eval::Args),
     /// Measure anybody's returns or equity, from a CSV file
     Metrics(metrics::Args),
+    /// Check, show or import files of prices
+    Data(data::Args),
     /// Print what expressions can call, or what a run is measured by
     List(list::Args),
     /// Print every table and key of a strategy file with its default
@@ -84,6 +87,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
     match verb {
         Verb::Eval(args) => eval::run(args, io),
         Verb::Metrics(args) => metrics::run(args, io),
+        Verb::Data(args) => data::run(args, io),
         Verb::List(args) => list::run(args, io),
         Verb::Schema(args) => schema::run(args, io),
         Verb::Completions(args) => completions::run(args, io),

@@ -8,8 +8,8 @@ use crate::error::{Error, Problem, Result, nearest};
 use crate::instrument::Symbol;
 use crate::market::bars::{is_price, show_time};
 use crate::market::calendar::{Calendar, date_of, midnight};
-use crate::market::{Bars, Column, Market, Tape};
-use crate::units::Micros;
+use crate::market::{Bars, Column, Market, Tape, moment};
+use crate::units::{DAY_MICROS, Micros};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -143,7 +143,10 @@ fn parse_actions(bytes: &[u8]) -> Result<Vec<Action>> {
                 let line = row.position().map_or(0, csv::Position::line);
                 match columns.action(&row) {
                     Ok(action) => actions.push((action, line)),
-                    Err(problem) => problems.push(problem.at_line(line)),
+                    Err(error) => {
+                        let placed = error.problems().iter().map(|p| p.clone().at_line(line));
+                        problems.extend(placed);
+                    }
                 }
             }
             Err(e) => {
@@ -228,14 +231,13 @@ impl Columns {
     }
 
     /// The action of one row.
-    fn action(&self, row: &csv::ByteRecord) -> std::result::Result<Action, Problem> {
+    fn action(&self, row: &csv::ByteRecord) -> Result<Action> {
         let cell = |i: usize| String::from_utf8_lossy(row.get(i).unwrap_or_default()).into_owned();
         let date = |i: usize, name: &str| {
             let text = cell(i);
             read_date(&text).ok_or_else(|| {
-                Problem::new(format!("\"{text}\" is not a date"))
-                    .at_column(name)
-                    .help("expected YYYY-MM-DD")
+                let problem = Problem::new(format!("\"{text}\" is not a date")).at_column(name);
+                Error::new(problem.help("expected YYYY-MM-DD"))
             })
         };
         let optional = |i: Option<usize>, name: &str| match i {
@@ -246,7 +248,9 @@ impl Columns {
         let kind = ActionKind::parse(&word).ok_or_else(|| unknown_kind(&word))?;
         let symbol = cell(self.symbol);
         if symbol.is_empty() {
-            return Err(Problem::new("the symbol is missing").at_column("symbol"));
+            return Err(Problem::new("the symbol is missing")
+                .at_column("symbol")
+                .into());
         }
         let action = Action {
             time: date(self.date, "date")?,
@@ -272,7 +276,7 @@ fn unknown_kind(word: &str) -> Problem {
         .help(help)
 }
 
-fn read_value(kind: ActionKind, text: &str) -> std::result::Result<f64, Problem> {
+fn read_value(kind: ActionKind, text: &str) -> Result<f64> {
     if kind == ActionKind::Delist && text.is_empty() {
         return Ok(0.0);
     }
@@ -285,13 +289,13 @@ fn read_value(kind: ActionKind, text: &str) -> std::result::Result<f64, Problem>
         ActionKind::Delist => ("0 or nothing", |_| true),
     };
     value.filter(|v| is_fine(*v)).ok_or_else(|| {
-        Problem::new(format!("\"{text}\" is not the value of a {}", kind.name()))
-            .at_column("value")
-            .help(format!("expected {expected}"))
+        let what = format!("\"{text}\" is not the value of a {}", kind.name());
+        let problem = Problem::new(what).at_column("value");
+        Error::new(problem.help(format!("expected {expected}")))
     })
 }
 
-fn check_dates(action: &Action) -> std::result::Result<(), Problem> {
+fn check_dates(action: &Action) -> Result<()> {
     if let Some(pay) = action.pay
         && pay < action.time
     {
@@ -300,7 +304,7 @@ fn check_dates(action: &Action) -> std::result::Result<(), Problem> {
             show_time(pay),
             show_time(action.time)
         );
-        return Err(Problem::new(what).at_column("pay_date"));
+        return Err(Problem::new(what).at_column("pay_date").into());
     }
     if let Some(declared) = action.declared
         && declared > action.time
@@ -310,15 +314,14 @@ fn check_dates(action: &Action) -> std::result::Result<(), Problem> {
             show_time(declared),
             show_time(action.time)
         );
-        return Err(Problem::new(what).at_column("declared"));
+        return Err(Problem::new(what).at_column("declared").into());
     }
     Ok(())
 }
 
-/// Midnight of an ISO date, a time of day behind it left out.
+/// Midnight of a date in any of the forms that price files use, a time of day behind it left out.
 fn read_date(text: &str) -> Option<Micros> {
-    let date = text.get(..10).unwrap_or(text);
-    date.parse().ok().map(midnight)
+    moment::parse(text.as_bytes()).map(|time| time.div_euclid(DAY_MICROS) * DAY_MICROS)
 }
 
 impl Market {

@@ -529,6 +529,58 @@ fn parquet<R: MmapBytesReader>(
     outcome.unwrap_or_else(|_| Err(Error::msg("the Parquet file is damaged")))
 }
 
+/// The names of the columns of a Parquet file; `None` when it is none or is damaged.
+pub(crate) fn parquet_names(path: &Path) -> Option<Vec<String>> {
+    let open = || File::open(path).map_err(|e| Error::msg(e.to_string()));
+    let names = || Parquet::open(&open).ok().map(|parquet| parquet.names);
+    catch_unwind(AssertUnwindSafe(names)).ok().flatten()
+}
+
+/// Columns of a Parquet file that holds no prices, each list in the order of the indices asked for.
+#[derive(Debug, Default)]
+pub(crate) struct ParquetCells {
+    pub(crate) moments: Vec<Vec<Option<Micros>>>,
+    /// NaN where a cell is empty.
+    pub(crate) numbers: Vec<Vec<f64>>,
+    pub(crate) texts: Vec<Vec<Option<String>>>,
+}
+
+/// Reads these columns of a Parquet file: some as moments, some as numbers, some as text.
+///
+/// # Errors
+/// The file is no Parquet file, is damaged, or a column has another type.
+pub(crate) fn parquet_cells(
+    path: &Path,
+    moments_at: &[usize],
+    numbers_at: &[usize],
+    texts_at: &[usize],
+) -> Result<ParquetCells> {
+    let open = || File::open(path).map_err(|e| Error::msg(e.to_string()));
+    let read = || {
+        let parquet = Parquet::open(&open)?;
+        let mut cells = ParquetCells::default();
+        for &i in moments_at {
+            let column = moments(parquet.column(i)?, &parquet.names[i])?;
+            let present = |t: Micros| Some(t).filter(|t| *t != MISSING);
+            cells
+                .moments
+                .push(column.into_iter().map(present).collect());
+        }
+        for &i in numbers_at {
+            let column = numbers(parquet.column(i)?, &parquet.names[i], &mut Vec::new())?;
+            cells.numbers.push(column);
+        }
+        for &i in texts_at {
+            cells
+                .texts
+                .push(texts(&parquet.column(i)?, &parquet.names[i])?);
+        }
+        Ok(cells)
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    outcome.unwrap_or_else(|_| Err(Error::msg("the Parquet file is damaged")))
+}
+
 fn unreadable(error: &pl::PolarsError) -> Error {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();

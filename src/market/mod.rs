@@ -13,6 +13,8 @@ mod zone;
 pub mod load;
 mod save;
 mod resample;
+pub mod audit;
+mod coverage;
 
 pub use actions::{Action, ActionKind, DECLARED_SESSIONS, adjusted, read_actions, seen_splits};
 pub use bars::{Bars, Column, show_time};
@@ -20,6 +22,7 @@ pub use calendar::{
     Calendar, Interval, Period, PeriodsAYear, date_of, midnight, period_ends, period_ends_of,
     period_starts, periods_a_year, time_of_day,
 };
+pub use coverage::{Coverage, SymbolCoverage, coverage};
 pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
 pub use save::{Cells, Imported, import, write_table};

@@ -275,6 +275,13 @@ fn raw_fields(mut group: Group, numbers: &[NumberColumn], mut tape: RawTape) -> 
     tape.has_volume = volume.is_some();
     tape.volume = volume.unwrap_or_else(|| vec![f64::NAN; rows]);
     tape.line = (0..rows).map(|i| group.lines.get(i)).collect();
+    let is_own = |name: &str| matches!(name, "open" | "high" | "low" | "close" | "volume");
+    tape.extra = numbers
+        .iter()
+        .zip(group.columns)
+        .filter(|(number, _)| !is_own(&number.name))
+        .map(|(number, column)| (number.name.clone(), column))
+        .collect();
     tape.symbol = group.symbol;
     tape.time = group.time;
     tape.close = close;

@@ -2,6 +2,7 @@
 
 mod actions;
 mod architecture;
+mod audit;
 mod calendar;
 mod golden_runs;
 mod tables;

@@ -4,6 +4,7 @@
 use super::table::{EXPIRATIONS, QUOTE_TIMES, STRIKES, Table};
 use super::{Finding, FindingKind, Findings, counted, moves};
 use crate::market::calendar::{Calendar, date_of};
+use crate::market::load::parquet_cells;
 use crate::market::moment;
 use crate::units::{DAY_MICROS, Micros};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,9 +102,14 @@ impl Columns {
             has_quotes,
         })
     }
+
+    /// The columns of numbers beside the strike.
+    fn numbers(&self) -> [Option<usize>; 4] {
+        [self.bid, self.ask, self.volatility, self.underlying]
+    }
 }
 
-/// Findings about a chain in a text file, and how many rows it has.
+/// Findings about a chain, and how many rows it has.
 pub(super) fn audit_chain(path: &Path, file: &str, table: &Table) -> (Vec<Finding>, usize) {
     let mut found = Vec::new();
     let mut findings = Findings {
@@ -156,51 +162,14 @@ fn read(
     columns: &Columns,
     findings: &mut Findings<'_>,
 ) -> Result<Vec<Quote>, String> {
-    let mut reader = table
-        .rows(path)
-        .map_err(|e| format!("can't be read: {e}"))?;
-    let mut names: BTreeMap<(Vec<u8>, Vec<u8>), u32> = BTreeMap::new();
-    let (mut quotes, mut bad) = (Vec::new(), Vec::new());
-    for record in reader.byte_records() {
-        let row = record.map_err(|e| format!("can't be read: {e}"))?;
-        let line = row.position().map_or(0, csv::Position::line);
-        let cell = |i: usize| row.get(i).unwrap_or_default();
-        let number = |i: Option<usize>| {
-            i.and_then(|i| fast_float2::parse::<f64, _>(cell(i)).ok())
-                .unwrap_or(f64::NAN)
-        };
-        let (time, expiration, strike) = (
-            moment::parse(cell(columns.time)),
-            moment::parse(cell(columns.expiration)),
-            number(Some(columns.strike)),
-        );
-        let (Some(time), Some(expiration), true) = (time, expiration, strike > 0.0) else {
-            bad.push(line);
-            continue;
-        };
-        let text = |i: Option<usize>| i.map(|i| cell(i).to_vec()).unwrap_or_default();
-        let known = names.len() as u32;
-        let name = *names
-            .entry((text(columns.name), text(columns.root)))
-            .or_insert(known);
-        let kind = columns
-            .kind
-            .and_then(|i| cell(i).first().copied())
-            .unwrap_or(b'?')
-            .to_ascii_lowercase();
-        quotes.push(Quote {
-            line,
-            time,
-            contract: (name, expiration, strike.to_bits(), kind),
-            bid: number(columns.bid),
-            ask: number(columns.ask),
-            volatility: number(columns.volatility),
-            underlying: number(columns.underlying),
-        });
+    let mut rows = Rows::default();
+    match table.delimiter {
+        Some(_) => read_text(path, table, columns, &mut rows)?,
+        None => read_parquet(path, columns, &mut rows)?,
     }
     findings.add(
         FindingKind::ChainUnreadable,
-        &bad,
+        &rows.bad,
         |n| {
             format!(
                 "{} without a date, expiration or strike that can be read",
@@ -209,7 +178,115 @@ fn read(
         },
         "mend the cells or take the rows out",
     );
-    Ok(quotes)
+    Ok(rows.quotes)
+}
+
+/// Rows as they are read, from text or from Parquet.
+#[derive(Default)]
+struct Rows {
+    quotes: Vec<Quote>,
+    /// Lines that are no quote.
+    bad: Vec<u64>,
+    /// Numbers of the underlyings and roots.
+    names: BTreeMap<(Vec<u8>, Vec<u8>), u32>,
+}
+
+/// One row: what tells the contract, then bid, ask, volatility, underlying price.
+struct Cells<'a> {
+    line: u64,
+    time: Option<Micros>,
+    expiration: Option<Micros>,
+    strike: f64,
+    name: &'a [u8],
+    root: &'a [u8],
+    kind: &'a [u8],
+    numbers: [f64; 4],
+}
+
+impl Rows {
+    fn push(&mut self, cells: &Cells<'_>) {
+        let (Some(time), Some(expiration), true) =
+            (cells.time, cells.expiration, cells.strike > 0.0)
+        else {
+            self.bad.push(cells.line);
+            return;
+        };
+        let known = self.names.len() as u32;
+        let name = (cells.name.to_vec(), cells.root.to_vec());
+        let name = *self.names.entry(name).or_insert(known);
+        let kind = cells
+            .kind
+            .first()
+            .copied()
+            .unwrap_or(b'?')
+            .to_ascii_lowercase();
+        let [bid, ask, volatility, underlying] = cells.numbers;
+        self.quotes.push(Quote {
+            line: cells.line,
+            time,
+            contract: (name, expiration, cells.strike.to_bits(), kind),
+            bid,
+            ask,
+            volatility,
+            underlying,
+        });
+    }
+}
+
+fn read_text(path: &Path, table: &Table, columns: &Columns, rows: &mut Rows) -> Result<(), String> {
+    let mut reader = table
+        .rows(path)
+        .map_err(|e| format!("can't be read: {e}"))?;
+    for record in reader.byte_records() {
+        let row = record.map_err(|e| format!("can't be read: {e}"))?;
+        let cell = |i: Option<usize>| i.and_then(|i| row.get(i)).unwrap_or_default();
+        let number = |i: Option<usize>| fast_float2::parse(cell(i)).unwrap_or(f64::NAN);
+        rows.push(&Cells {
+            line: row.position().map_or(0, csv::Position::line),
+            time: moment::parse(cell(Some(columns.time))),
+            expiration: moment::parse(cell(Some(columns.expiration))),
+            strike: number(Some(columns.strike)),
+            name: cell(columns.name),
+            root: cell(columns.root),
+            kind: cell(columns.kind),
+            numbers: columns.numbers().map(number),
+        });
+    }
+    Ok(())
+}
+
+fn read_parquet(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<(), String> {
+    let numbers: Vec<usize> = columns.numbers().into_iter().flatten().collect();
+    let texts: Vec<usize> = [columns.name, columns.root, columns.kind]
+        .into_iter()
+        .flatten()
+        .collect();
+    let strikes = [&[columns.strike][..], &numbers].concat();
+    let read = parquet_cells(path, &[columns.time, columns.expiration], &strikes, &texts);
+    let cells = read.map_err(|e| e.to_string())?;
+    let number = |i: Option<usize>, row: usize| {
+        let at = numbers.iter().position(|n| Some(*n) == i);
+        at.map_or(f64::NAN, |at| cells.numbers[at + 1][row])
+    };
+    let text = |i: Option<usize>, row: usize| {
+        let at = texts.iter().position(|n| Some(*n) == i);
+        at.and_then(|at| cells.texts[at][row].as_deref())
+            .unwrap_or_default()
+            .as_bytes()
+    };
+    for row in 0..cells.moments[0].len() {
+        rows.push(&Cells {
+            line: row as u64 + 1,
+            time: cells.moments[0][row],
+            expiration: cells.moments[1][row],
+            strike: cells.numbers[0][row],
+            name: text(columns.name, row),
+            root: text(columns.root, row),
+            kind: text(columns.kind, row),
+            numbers: columns.numbers().map(|i| number(i, row)),
+        });
+    }
+    Ok(())
 }
 
 /// Lines of the quotes that a test picks.
@@ -394,24 +471,7 @@ fn zeros(quotes: &[Quote], columns: &Columns, findings: &mut Findings<'_>) -> BT
         "no market was recorded: such contracts can't be traded or marked there",
     );
     if columns.has_quotes {
-        findings.add(
-            FindingKind::ChainZeroBid,
-            &lines(quotes, |q| q.bid == 0.0 && q.ask > 0.0),
-            |n| format!("{} with a bid of 0 and an ask", counted(n, "quote")),
-            "nobody would have bought: such contracts can't be sold",
-        );
-        findings.add(
-            FindingKind::ChainZeroAsk,
-            &lines(quotes, |q| q.ask == 0.0 && q.bid > 0.0),
-            |n| format!("{} with a bid and an ask of 0", counted(n, "quote")),
-            "the ask is missing: such contracts can't be bought",
-        );
-        findings.add(
-            FindingKind::ChainCrossed,
-            &lines(quotes, |q| q.bid > q.ask && q.ask > 0.0),
-            |n| format!("{} with the bid above the ask", counted(n, "quote")),
-            "take them out: a fill between the two would be a gift",
-        );
+        one_sided(quotes, findings);
     }
     findings.add(
         FindingKind::ChainNoVolatility,
@@ -420,6 +480,28 @@ fn zeros(quotes: &[Quote], columns: &Columns, findings: &mut Findings<'_>) -> BT
         "it was not computed: choose strikes by a delta of your own pricing",
     );
     days
+}
+
+/// Quotes with one side at 0 or with the sides exchanged.
+fn one_sided(quotes: &[Quote], findings: &mut Findings<'_>) {
+    findings.add(
+        FindingKind::ChainZeroBid,
+        &lines(quotes, |q| q.bid == 0.0 && q.ask > 0.0),
+        |n| format!("{} with a bid of 0 and an ask", counted(n, "quote")),
+        "nobody would have bought: such contracts can't be sold",
+    );
+    findings.add(
+        FindingKind::ChainZeroAsk,
+        &lines(quotes, |q| q.ask == 0.0 && q.bid > 0.0),
+        |n| format!("{} with a bid and an ask of 0", counted(n, "quote")),
+        "the ask is missing: such contracts can't be bought",
+    );
+    findings.add(
+        FindingKind::ChainCrossed,
+        &lines(quotes, |q| q.bid > q.ask && q.ask > 0.0),
+        |n| format!("{} with the bid above the ask", counted(n, "quote")),
+        "take them out: a fill between the two would be a gift",
+    );
 }
 
 /// The last quotes of one date.

@@ -208,26 +208,10 @@ pub(super) fn behind_others(
     if days.iter().filter(|d| d.len() > 1).count() < OTHERS_MIN {
         return;
     }
-    let all: Vec<Micros> = days
-        .iter()
-        .flatten()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .map(|d| d * DAY_MICROS)
-        .collect();
+    let all: BTreeSet<Micros> = days.iter().flatten().map(|day| day * DAY_MICROS).collect();
+    let all: Vec<Micros> = all.into_iter().collect();
     let calendar = calendar.unwrap_or_else(|| Calendar::infer(&all));
-    let mut present: BTreeMap<i64, usize> = BTreeMap::new();
-    let mut alive: BTreeMap<i64, i64> = BTreeMap::new();
-    for day in days.iter().flatten() {
-        *present.entry(*day).or_default() += 1;
-    }
-    for set in &days {
-        if let (Some(first), Some(last)) = (set.first(), set.last()) {
-            *alive.entry(*first).or_default() += 1;
-            *alive.entry(*last + 1).or_default() -= 1;
-        }
-    }
-    let living = living(&present, &alive);
+    let living = living(&days);
     let expected: BTreeSet<i64> = living
         .iter()
         .filter(|(_, alive, present)| {
@@ -265,11 +249,22 @@ pub(super) fn behind_others(
 }
 
 /// For each date how many symbols are between their first and last bar, and how many have one.
-fn living(present: &BTreeMap<i64, usize>, alive: &BTreeMap<i64, i64>) -> Vec<(i64, usize, usize)> {
+fn living(days: &[BTreeSet<i64>]) -> Vec<(i64, usize, usize)> {
+    let mut present: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut alive: BTreeMap<i64, i64> = BTreeMap::new();
+    for day in days.iter().flatten() {
+        *present.entry(*day).or_default() += 1;
+    }
+    for set in days {
+        if let (Some(first), Some(last)) = (set.first(), set.last()) {
+            *alive.entry(*first).or_default() += 1;
+            *alive.entry(*last + 1).or_default() -= 1;
+        }
+    }
     let mut changes = alive.iter().peekable();
     let mut living = 0_i64;
     let mut dates = Vec::with_capacity(present.len());
-    for (&day, &count) in present {
+    for (&day, &count) in &present {
         while let Some((_, change)) = changes.next_if(|(at, _)| **at <= day) {
             living += change;
         }

@@ -50,14 +50,19 @@ pub(super) fn moves(rows: &Rows<'_>, actions: &[&Action], findings: &mut Finding
     let limit = (SCALE_MULTIPLE * robust_sigma(rows)).max(MOVE_LOG_MIN);
     let (mut splits, mut jumps, mut spikes) = (Vec::new(), Vec::new(), Vec::new());
     let invisible = invisible_splits(rows, actions, findings);
+    let mut back_from_spike = false;
     for i in 1..rows.len() {
-        if is_after_gap(rows, i) || invisible.contains(&i) {
+        if std::mem::take(&mut back_from_spike) || is_after_gap(rows, i) || invisible.contains(&i) {
             continue;
         }
         match judge(rows, i, actions, limit) {
             Some(Move::Split(what)) => splits.push((rows.line(i), what)),
             Some(Move::Jump(ratio)) => jumps.push((i, ratio)),
-            Some(Move::Spike(ratio)) => spikes.push((i, ratio)),
+            Some(Move::Spike(ratio)) => {
+                spikes.push((i, ratio));
+                let close = rows.close(i) / rows.close(i - 1);
+                back_from_spike = libm::log(close).abs() >= limit;
+            }
             None => {}
         }
     }
@@ -237,8 +242,8 @@ pub(super) fn nearest_ratio(price: f64, tolerance: Option<f64>) -> Option<f64> {
 /// A split in words, from new shares for one old.
 pub(super) fn split_name(ratio: f64) -> String {
     match ratio {
-        r if r == 1.5 => "3-for-2 split".to_owned(),
-        r if r == 2.5 => "5-for-2 split".to_owned(),
+        1.5 => "3-for-2 split".to_owned(),
+        2.5 => "5-for-2 split".to_owned(),
         r if r > 1.0 => format!("{r:.0}-for-1 split"),
         r => format!("1-for-{:.0} reverse split", 1.0 / r),
     }

@@ -1,7 +1,8 @@
-//! What a text file holds by its header, and findings about files that hold no prices: returns,
+//! What a file holds by its header, and findings about files that hold no prices: returns,
 //! rates, lists of actions.
 
 use super::{Finding, FindingKind, Findings, counted};
+use crate::market::load::parquet_names;
 use crate::market::moment;
 use crate::units::Micros;
 use std::fs::File;
@@ -33,11 +34,12 @@ impl Holds {
     }
 }
 
-/// The header of a text file.
+/// The header of a file.
 pub(super) struct Table {
     /// Lower-case names with underscores.
     pub(super) names: Vec<String>,
-    pub(super) delimiter: u8,
+    /// Between the cells of a text file; `None` is a Parquet file.
+    pub(super) delimiter: Option<u8>,
     pub(super) holds: Holds,
 }
 
@@ -49,10 +51,10 @@ impl Table {
             .find_map(|k| self.names.iter().position(|name| name == k))
     }
 
-    /// A reader of the rows.
+    /// A reader of the rows of a text file.
     pub(super) fn rows(&self, path: &Path) -> std::io::Result<csv::Reader<Box<dyn Read>>> {
         Ok(csv::ReaderBuilder::new()
-            .delimiter(self.delimiter)
+            .delimiter(self.delimiter.unwrap_or(b','))
             .flexible(true)
             .trim(csv::Trim::All)
             .from_reader(open(path)?))
@@ -72,42 +74,47 @@ fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
     })
 }
 
-/// Reads the header of a text file; `None` when it is not text or has no header.
+/// Reads the header of a file; `None` when it has none that can be read.
 pub(super) fn sniff(path: &Path) -> Option<Table> {
-    if path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
-    {
-        return None;
-    }
+    let clean = |cell: &str| {
+        cell.trim()
+            .trim_matches('"')
+            .trim()
+            .to_lowercase()
+            .replace([' ', '-'], "_")
+    };
     let mut bytes = Vec::new();
     // A broken end of the sample does not matter, a broken start shows in the header.
     let _ = open(path).ok()?.take(HEADER_BYTES).read_to_end(&mut bytes);
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let end = text
-        .iter()
-        .position(|b| matches!(b, b'\n' | b'\r'))
-        .unwrap_or(text.len());
-    let header = std::str::from_utf8(&text[..end]).ok()?;
-    let count = |d: &u8| header.bytes().filter(|b| b == d).count();
-    let delimiter = [b'\t', b';', b','].into_iter().max_by_key(count)?;
-    let names: Vec<String> = header
-        .split(char::from(delimiter))
-        .map(|cell| {
-            cell.trim()
-                .trim_matches('"')
-                .trim()
-                .to_lowercase()
-                .replace([' ', '-'], "_")
-        })
-        .collect();
-    let mut table = Table {
-        names,
-        delimiter,
-        holds: Holds::Prices,
+    let mut table = if bytes.starts_with(b"PAR1") {
+        let names = parquet_names(path)?
+            .iter()
+            .map(|name| clean(name))
+            .collect();
+        Table {
+            names,
+            delimiter: None,
+            holds: Holds::Prices,
+        }
+    } else {
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let end = text
+            .iter()
+            .position(|b| matches!(b, b'\n' | b'\r'))
+            .unwrap_or(text.len());
+        let header = std::str::from_utf8(&text[..end]).ok()?;
+        let count = |d: &u8| header.bytes().filter(|b| b == d).count();
+        let delimiter = [b'\t', b';', b','].into_iter().max_by_key(count)?;
+        let names = header.split(char::from(delimiter)).map(clean).collect();
+        Table {
+            names,
+            delimiter: Some(delimiter),
+            holds: Holds::Prices,
+        }
     };
     table.holds = table.classify();
-    Some(table)
+    // Of Parquet files only chains are looked at here.
+    (table.delimiter.is_some() || table.holds == Holds::Chain).then_some(table)
 }
 
 pub(super) const QUOTE_TIMES: &[&str] = &[

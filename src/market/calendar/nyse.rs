@@ -5,6 +5,9 @@
 //! exceptions from 1928 on. Sources: the exchange's own list of holidays and special closings
 //! since 1885; the tests hold it against real tapes and published expiry dates.
 
+// Dates are written as year_month_day.
+#![allow(clippy::inconsistent_digit_grouping)]
+
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 /// Whether the exchange opened on that date.
