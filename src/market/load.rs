@@ -19,7 +19,7 @@ use polars::prelude::SerReader;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -590,6 +590,33 @@ fn unreadable(error: &pl::PolarsError) -> Error {
     ))
 }
 
+/// Whether the counts in the footer of a file of `end` bytes can be true. The decoder makes room for
+/// whatever they say, so a damaged count would end the process.
+fn is_plausible(metadata: &pl::FileMetadata, end: u64) -> bool {
+    // The best ratio that a compressor reaches on rows of eight bytes.
+    let rows_max = end.saturating_mul(256);
+    let within = |count: i64| u64::try_from(count).is_ok_and(|count| count <= rows_max);
+    let chunks = metadata
+        .row_groups
+        .iter()
+        .flat_map(|group| group.parquet_columns());
+    let rows = metadata
+        .row_groups
+        .iter()
+        .map(|group| group.num_rows() as u64);
+    let sum = rows.fold(0_u64, u64::saturating_add);
+    sum == metadata.num_rows as u64
+        && sum <= rows_max
+        && chunks.clone().all(|chunk| within(chunk.num_values()))
+        && chunks
+            .clone()
+            .all(|chunk| chunk.compressed_size() >= 0 && chunk.data_page_offset() >= 0)
+        && chunks.clone().all(|chunk| chunk.uncompressed_size() >= 0)
+        && chunks
+            .map(|chunk| chunk.byte_range())
+            .all(|range| range.start <= range.end && range.end <= end)
+}
+
 /// A Parquet file whose columns are read one after the other, so that at no time more than one is
 /// there twice.
 struct Parquet<'a, R> {
@@ -601,8 +628,17 @@ struct Parquet<'a, R> {
 
 impl<'a, R: MmapBytesReader> Parquet<'a, R> {
     fn open(open: &'a dyn Fn() -> Result<R>) -> Result<Self> {
-        let mut reader = pl::ParquetReader::new(open()?);
+        let mut file = open()?;
+        let end = file
+            .seek(SeekFrom::End(0))
+            .map_err(|e| Problem::new(format!("it cannot be read: {e}")))?;
+        let mut reader = pl::ParquetReader::new(file);
         let metadata = reader.get_metadata().map_err(|e| unreadable(&e))?.clone();
+        if !is_plausible(&metadata, end) {
+            return Err(Error::msg(
+                "the Parquet file is damaged: it promises more rows than it can hold",
+            ));
+        }
         let schema = reader.schema().map_err(|e| unreadable(&e))?;
         let names = schema.iter_names().map(ToString::to_string).collect();
         let types = schema
@@ -654,6 +690,11 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
                 }
             }
         }
+        if !rows.is_even() {
+            return Err(Error::msg(
+                "the Parquet file is damaged: its columns differ in length",
+            ));
+        }
         rows.into_groups(&mut parsed, request);
         Ok(parsed)
     }
@@ -687,7 +728,14 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         {
             overrides.push(("date".to_string(), self.names[index].clone()));
         }
-        Plan::of_header(&self.names, &samples, &overrides, request.wanted)
+        Plan::of_header(&self.names, &samples, &overrides, request.wanted).map_err(|error| {
+            // There is no line of names to point at.
+            let unplaced = |problem: &Problem| Problem {
+                line: None,
+                ..problem.clone()
+            };
+            Error::all(error.problems().iter().map(unplaced).collect())
+        })
     }
 }
 
@@ -705,6 +753,17 @@ struct ParquetRows {
 }
 
 impl ParquetRows {
+    /// All columns have a cell for every row.
+    fn is_even(&self) -> bool {
+        let rows = self.time.len();
+        self.columns.iter().all(|column| column.len() == rows)
+            && self.clock.as_ref().is_none_or(|clock| clock.len() == rows)
+            && self
+                .symbol
+                .as_ref()
+                .is_none_or(|symbol| symbol.len() == rows)
+    }
+
     /// Fills the groups. A row without a moment or symbol is a problem at its row.
     fn into_groups(self, parsed: &mut Parsed, request: &Request<'_>) {
         let rows = self.time.len();

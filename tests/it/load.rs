@@ -298,7 +298,7 @@ fn every_layout_reads_as_the_same_three_bars() {
 #[test]
 fn every_golden_layout_file_is_tested() {
     let mut tested: Vec<&str> = LAYOUT_FILES.iter().map(|row| row.0).collect();
-    tested.extend(["closes.csv", "long.csv", "wide.csv"]);
+    tested.extend(["closes.csv", "long.csv", "wide.csv", "parquet"]);
     for entry in std::fs::read_dir(layouts()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(tested.contains(&name.as_str()), "{name} is in no table");
@@ -757,4 +757,62 @@ fn real_files_load_or_say_where_they_fail() {
     }
     println!("{loaded} loaded, {refused} refused");
     assert!(loaded >= 25, "{loaded}");
+}
+
+/// (file, a word on what is special)
+const PARQUET_FILES: &[&str] = &[
+    "date32_zstd",
+    "ns_snappy",
+    "ms_none",
+    "us_new_york_gzip",
+    "us_utc_midnight_of_new_york",
+    "text_dates",
+    "epoch_ms",
+    "pandas_index",
+    "pandas_unnamed_index",
+    "two_row_groups",
+    "odd_name",
+];
+
+#[test]
+fn parquet_of_other_writers_reads_as_the_same_three_bars() {
+    for name in PARQUET_FILES {
+        let path = layouts().join(format!("parquet/{name}.parquet"));
+        let market = read(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let bars = &market.tapes[0].bars;
+        assert_eq!(*bars.time, moments(When::Days), "{name}");
+        assert_eq!(*bars.open, [100.5, 101.25, 100.0], "{name}");
+        assert_eq!(*bars.close, [101.0, 100.75, 101.25], "{name}");
+        assert_eq!(
+            bars.volume.as_deref(),
+            Some(&vec![1e6, 1.2e6, 9e5]),
+            "{name}"
+        );
+        assert_eq!(read_raw(&path, &[]).unwrap()[0].line, [1, 2, 3], "{name}");
+    }
+}
+
+#[test]
+fn parquet_of_many_symbols_and_with_holes() {
+    let folder = layouts().join("parquet");
+    let long = read(&folder.join("long_categories.parquet")).unwrap();
+    assert_eq!(*long.tapes[1].bars.close, [1.0, 3.0, 5.0]);
+    let one = Market::read(&folder.join("long_categories.parquet"), &wanting(&["A"])).unwrap();
+    assert_eq!((one.tapes.len(), one.tapes[0].symbol.as_str()), (1, "A"));
+    let wide = read(&folder.join("wide.parquet")).unwrap();
+    assert_eq!(*wide.tapes[1].bars.close, [2.5, 3.5]);
+    let holes = read(&folder.join("nulls.parquet")).unwrap();
+    let bars = &holes.tapes[0].bars;
+    assert!(bars.volume.as_ref().unwrap()[1].is_nan());
+    assert_eq!(bars.extra.len(), 1);
+    assert_eq!(bars.extra[0].1[0], 0.25);
+    let zone = read(&folder.join("mars.parquet")).unwrap_err().to_string();
+    assert!(zone.contains("time zone Africa/Cairo"), "{zone}");
+    let price = read(&folder.join("bad_price.parquet"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        price.contains("bad_price.parquet:2: close: -1 is not a price"),
+        "{price}"
+    );
 }

@@ -21,3 +21,4 @@ mod rules_properties;
 mod rules_values;
 mod strategy_file;
 mod load;
+mod load_fuzz;

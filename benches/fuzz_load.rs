@@ -1,0 +1,38 @@
+//! Reads damaged files of every layout: `cargo bench --bench fuzz_load -- COUNT [parquet]`.
+//!
+//! Ends with the peak memory, which damaged headers must not drive up.
+
+#[path = "../tests/it/load_fuzz.rs"]
+mod load_fuzz;
+
+use std::path::Path;
+
+fn main() {
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"));
+    let count = arguments
+        .next()
+        .and_then(|arg| arg.parse().ok())
+        .unwrap_or(100_000);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/layouts");
+    let parquet = arguments.any(|arg| arg == "parquet");
+    let folder = if parquet { root.join("parquet") } else { root };
+    if parquet {
+        // The decoder's own panics end as errors; their words would only fill the screen.
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    let (read, refused) = match load_fuzz::fuzz(&load_fuzz::seeds(&folder), count) {
+        Ok(counts) => counts,
+        Err(failure) => {
+            println!("{failure}");
+            std::process::exit(1);
+        }
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap_or_default();
+    println!("{count} inputs: {read} read, {refused} refused; {peak}");
+}
