@@ -229,9 +229,9 @@ impl Bars {
     }
 }
 
-/// Finite and above zero.
+/// Finite and above zero. Both tests are always made, so that a loop of them runs in vectors.
 pub(crate) fn is_price(x: f64) -> bool {
-    x > 0.0 && x < f64::INFINITY
+    (x > 0.0) & (x < f64::INFINITY)
 }
 
 /// Index of the first moment that does not come after the one before it.

@@ -6,6 +6,9 @@ use crate::units::Micros;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+/// A time column and where its moments stand on the clock.
+type Placed = (Arc<Vec<Micros>>, Arc<Vec<u32>>);
+
 /// Sorts the tapes by symbol, shares equal time columns, and builds the union clock.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ pub(crate) fn align(mut tapes: Vec<Tape>) -> Result<Market> {
             clock.len()
         )));
     }
-    let mut placed: Vec<(Arc<Vec<Micros>>, Arc<Vec<u32>>)> = Vec::new();
+    let mut placed: Vec<Placed> = Vec::new();
     for tape in &mut tapes {
         let time = &tape.bars.time;
         if time.len() == clock.len() {

@@ -741,9 +741,9 @@ impl<'a> Reader<'a> {
         let Some(time) = self.general_time(&cells) else {
             return;
         };
-        for column in 0..cells.len() {
+        for (column, cell) in cells.iter().enumerate() {
             if let Role::Number(slot) = self.roles[column] {
-                self.row[slot] = self.general_number(&cells[column], column, slot);
+                self.row[slot] = self.general_number(cell, column, slot);
             }
         }
         if let Some(column) = self.roles.iter().position(|role| *role == Role::Symbol) {

@@ -470,10 +470,10 @@ impl Plan {
         for (column, field, _) in &named {
             fields[*column] = Some(*field);
         }
-        let has = |mark: &&str| names.iter().any(|name| name == mark);
+        let has = |mark: &str| names.iter().any(|name| name == mark);
         let layout = LAYOUTS
             .iter()
-            .find(|layout| !layout.headerless && layout.marks.iter().all(|mark| has(&mark)))
+            .find(|layout| !layout.headerless && layout.marks.iter().all(|mark| has(mark)))
             .filter(|_| !is_native(headers));
         let usual = if is_native(headers) {
             NATIVE_NAME

@@ -643,7 +643,7 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         let names = schema.iter_names().map(ToString::to_string).collect();
         let types = schema
             .iter_values()
-            .map(|field| pl::DataType::from_arrow_field(field))
+            .map(pl::DataType::from_arrow_field)
             .collect();
         Ok(Parquet {
             open,
@@ -915,25 +915,40 @@ fn texts(column: &pl::Column, header: &str) -> Result<Vec<Option<String>>> {
 
 /// The integers behind a column of integers or moments, each read to a moment.
 fn integers(column: pl::Column, read: impl Fn(i64) -> Option<Micros>) -> Result<Vec<Micros>> {
-    let physical = column
-        .as_materialized_series()
-        .to_physical_repr()
-        .into_owned();
+    let series = column.as_materialized_series();
+    let physical = series.to_physical_repr().into_owned();
     drop(column);
-    let cast = physical
-        .cast(&pl::DataType::Int64)
-        .map_err(|e| unreadable(&e))?;
+    let cast = physical.cast(&pl::DataType::Int64);
+    let cast = cast.map_err(|e| unreadable(&e))?;
     drop(physical);
-    let numbers = cast.i64().map_err(|e| unreadable(&e))?;
+    let numbers = cast.i64().map_err(|e| unreadable(&e))?.clone();
+    drop(cast);
     let read = |x: i64| read(x).unwrap_or(MISSING);
     if numbers.null_count() > 0 {
-        return Ok(numbers.iter().map(|x| x.map_or(MISSING, &read)).collect());
+        let read = |x: Option<i64>| x.map_or(MISSING, read);
+        return Ok(numbers.iter().map(read).collect());
     }
-    let mut moments = Vec::with_capacity(numbers.len());
-    for chunk in numbers.downcast_iter() {
-        moments.extend(chunk.values().iter().map(|x| read(*x)));
+    let mut moments: Vec<Micros> = taken_over(numbers);
+    for moment in &mut moments {
+        *moment = read(*moment);
     }
     Ok(moments)
+}
+
+/// The values of a column without holes. Where no one else holds them any more, as here when every
+/// other handle has been dropped, they change hands without a copy.
+fn taken_over<T: pl::PolarsNumericType>(column: pl::ChunkedArray<T>) -> Vec<T::Native> {
+    let mut chunks = column.downcast_into_iter().map(|chunk| {
+        let (_, values, _) = chunk.into_inner();
+        values
+            .into_mut()
+            .either(|shared| shared.to_vec(), |owned| owned)
+    });
+    let mut values: Vec<T::Native> = chunks.next().unwrap_or_default();
+    for more in chunks {
+        values.extend_from_slice(&more);
+    }
+    values
 }
 
 /// A column of numbers, NaN where it has none.
@@ -977,16 +992,5 @@ fn numbers(column: pl::Column, header: &str, problems: &mut Vec<Problem>) -> Res
     if floats.null_count() > 0 {
         return Ok(floats.iter().map(|x| x.unwrap_or(f64::NAN)).collect());
     }
-    let mut chunks = floats.downcast_into_iter().map(|chunk| {
-        // No one else holds the values any more: they are taken over, not copied.
-        let (_, values, _) = chunk.into_inner();
-        values
-            .into_mut()
-            .either(|shared| shared.to_vec(), |owned| owned)
-    });
-    let mut values: Vec<f64> = chunks.next().unwrap_or_default();
-    for more in chunks {
-        values.extend_from_slice(&more);
-    }
-    Ok(values)
+    Ok(taken_over(floats))
 }

@@ -267,8 +267,8 @@ fn month_name(cell: &[u8]) -> Option<(i64, usize)> {
     ];
     let length = cell.iter().take_while(|b| b.is_ascii_alphabetic()).count();
     let word = cell[..length].to_ascii_lowercase();
-    let matches = |name: &&str| word == name.as_bytes() || word == name.as_bytes()[..3];
-    let index = MONTHS.iter().position(|name| matches(&name))?;
+    let matches = |name: &str| word == name.as_bytes() || word == name.as_bytes()[..3];
+    let index = MONTHS.iter().position(|name| matches(name))?;
     Some((index as i64 + 1, length))
 }
 

@@ -21,8 +21,11 @@ pub(crate) enum Zone {
     Europe(Micros),
 }
 
+/// Makes a zone of its standard offset.
+type Rule = fn(Micros) -> Zone;
+
 /// The zones known by name: (name, hours east, rule).
-const NAMES: [(&str, i64, fn(Micros) -> Zone); 23] = [
+const NAMES: [(&str, i64, Rule); 23] = [
     ("UTC", 0, Zone::Fixed),
     ("Etc/UTC", 0, Zone::Fixed),
     ("GMT", 0, Zone::Fixed),
