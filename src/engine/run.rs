@@ -49,7 +49,7 @@ pub struct Run {
     pub first_bar: usize,
     /// Bars before the first bar that warm-up could read.
     pub warmup_bars: usize,
-    /// Moments of the bars.
+    /// Moments of the bars; of the first and the last in bare runs.
     pub time: Vec<Micros>,
     /// Bars a year and how it came about.
     pub periods_a_year: f64,
@@ -142,7 +142,11 @@ impl Run {
             .collect();
         self.first_bar = prepared.first;
         self.warmup_bars = prepared.first;
-        self.time = prepared.clock[prepared.first..prepared.end].to_vec();
+        let time = &prepared.clock[prepared.first..prepared.end];
+        self.time = match (detail, time) {
+            (Detail::Bare, [first, .., last]) => vec![*first, *last],
+            _ => time.to_vec(),
+        };
         self.periods_a_year = prepared.periods.bars_a_year;
         self.bars_a_session = prepared.periods.bars_a_session;
         Ok(self)

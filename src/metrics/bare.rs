@@ -63,9 +63,7 @@ pub fn bare_of_each(run: &Run) -> impl Iterator<Item = Metrics> {
 }
 
 fn bare_of_curve(run: &Run, curve: &Curve<'_>, trades: usize) -> Metrics {
-    let pass = one_pass(curve.equity.len(), &run.rate, |start, block| {
-        curve.returns_into(start, block);
-    });
+    let pass = curve.pass(&run.rate);
     figures(&pass, &run.time, run.periods_a_year, Some(trades))
 }
 
@@ -80,6 +78,35 @@ pub(crate) struct Curve<'a> {
 }
 
 impl Curve<'_> {
+    /// The pass over the curve itself when nothing flows in or out and it stays above zero: then
+    /// its growth and drawdown are those of its returns. Else the pass over the returns.
+    fn pass(&self, rate: &[f64]) -> Pass {
+        let bars = self.equity.len();
+        let fill = |start: usize, block: &mut [f64]| self.returns_into(start, block);
+        let Some(last) = self.equity.last().filter(|_| self.flows.is_empty()) else {
+            return one_pass(bars, rate, fill);
+        };
+        let mut extremes = Extremes {
+            peak: self.start,
+            worst: 1.0,
+            lowest: self.start,
+        };
+        let (mean, deviation) = sums(bars, rate, fill, |start, block| {
+            extremes.walk(&self.equity[start..start + block.len()]);
+        });
+        // Negated, so that NaN takes the careful way too.
+        if !(extremes.lowest > 0.0 && last.is_finite()) {
+            return one_pass(bars, rate, fill);
+        }
+        Pass {
+            bars,
+            growth: last / self.start,
+            drawdown: extremes.worst - 1.0,
+            mean,
+            deviation,
+        }
+    }
+
     /// Time-weighted returns of the bars from `start` on: E_t / (E_{t-1} + F_t) - 1, NaN where the
     /// denominator is not positive.
     pub(crate) fn returns_into(&self, start: usize, block: &mut [f64]) {
@@ -116,15 +143,35 @@ impl Curve<'_> {
 }
 
 fn one_pass(bars: usize, rate: &[f64], fill: impl Fn(usize, &mut [f64])) -> Pass {
+    let (mut wealth, mut peak, mut worst) = (1.0_f64, 1.0_f64, 1.0_f64);
+    let sums = sums(bars, rate, fill, |_, block| {
+        (wealth, peak, worst) = walk(block, wealth, peak, worst);
+    });
+    Pass {
+        bars,
+        growth: wealth,
+        drawdown: worst - 1.0,
+        mean: sums.0,
+        deviation: sums.1,
+    }
+}
+
+/// Mean and deviation (ddof 1) of the returns in excess of `rate`, block by block; `look` sees
+/// each block of returns and where it starts before the rate is taken off.
+fn sums(
+    bars: usize,
+    rate: &[f64],
+    fill: impl Fn(usize, &mut [f64]),
+    mut look: impl FnMut(usize, &[f64]),
+) -> (f64, f64) {
     assert!(rate.is_empty() || rate.len() == bars, "one rate a bar");
     let mut buffer = [0.0; BLOCK];
-    let (mut wealth, mut peak, mut worst) = (1.0_f64, 1.0_f64, 1.0_f64);
     let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
     let mut centre = 0.0;
     for start in (0..bars).step_by(BLOCK) {
         let block = &mut buffer[..BLOCK.min(bars - start)];
         fill(start, block);
-        (wealth, peak, worst) = walk(block, wealth, peak, worst);
+        look(start, block);
         if !rate.is_empty() {
             for (r, risk_free) in block.iter_mut().zip(&rate[start..]) {
                 *r -= risk_free;
@@ -141,13 +188,7 @@ fn one_pass(bars: usize, rate: &[f64], fill: impl Fn(usize, &mut [f64])) -> Pass
     let n = bars as f64;
     let shift = moments::fold(sums) / n;
     let variance = (moments::fold(squares) - n * shift * shift) / (n - 1.0);
-    Pass {
-        bars,
-        growth: wealth,
-        drawdown: worst - 1.0,
-        mean: centre + shift,
-        deviation: variance.max(0.0).sqrt(),
-    }
+    (centre + shift, variance.max(0.0).sqrt())
 }
 
 /// Carries wealth, its peak and the worst ratio of the two through a block.
@@ -164,6 +205,45 @@ fn walk(block: &[f64], mut wealth: f64, mut peak: f64, mut worst: f64) -> (f64, 
         }
     }
     (wealth, peak, worst)
+}
+
+/// Peak, worst ratio to it and lowest value of an equity curve so far.
+#[derive(Clone, Copy)]
+struct Extremes {
+    peak: f64,
+    worst: f64,
+    lowest: f64,
+}
+
+impl Extremes {
+    /// Carries the extremes through a stretch of the curve.
+    ///
+    /// Sixteen values at a time: when their largest is no new peak and their smallest no new worst
+    /// ratio, none of them changes anything, and looking at both ends is all there is to do.
+    #[inline]
+    fn walk(&mut self, equity: &[f64]) {
+        for chunk in equity.chunks(2 * LANES) {
+            let (mut high, mut low) = ([f64::NEG_INFINITY; LANES], [f64::INFINITY; LANES]);
+            for part in chunk.chunks(LANES) {
+                for ((high, low), e) in high.iter_mut().zip(&mut low).zip(part) {
+                    *high = if *e > *high { *e } else { *high };
+                    *low = if *e < *low { *e } else { *low };
+                }
+            }
+            let most = high.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+            let least = low.iter().fold(f64::INFINITY, |a, b| a.min(*b));
+            self.lowest = self.lowest.min(least);
+            if most <= self.peak && least >= self.peak * self.worst {
+                continue;
+            }
+            for &e in chunk {
+                self.peak = if e > self.peak { e } else { self.peak };
+                if e < self.peak * self.worst {
+                    self.worst = e / self.peak;
+                }
+            }
+        }
+    }
 }
 
 fn figures(pass: &Pass, time: &[Micros], periods_a_year: f64, trades: Option<usize>) -> Metrics {
