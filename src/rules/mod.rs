@@ -55,10 +55,8 @@ pub use position::Held;
 pub use trace::{Step, Value};
 
 use crate::error::{Problem, Result};
-use crate::market::{Interval, Market, date_of};
-use crate::units::DAY_MICROS;
+use crate::market::{Interval, Market};
 use check::{Compiler, Trace};
-use chrono::Datelike;
 use eval::{Data, Given};
 use plan::{Op, Plan, Source};
 use position::Decision;
@@ -115,39 +113,9 @@ impl Vocabulary {
             has_volume,
             symbols: tapes.iter().map(|tape| tape.symbol.clone()).collect(),
             interval: market.interval,
-            bars_a_session: bars_a_session(market),
+            bars_a_session: market.periods.bars_a_session,
         }
     }
-}
-
-/// The commonest number of bars on a weekday, of equals the larger; 1 for daily and coarser bars.
-///
-/// The same figure as [`crate::market::periods_a_year`] gives, but days are leapt over: a million
-/// minutes are asked for a few thousand times only.
-fn bars_a_session(market: &Market) -> f64 {
-    let clock = &market.clock;
-    if !market.interval.is_intraday() {
-        return 1.0;
-    }
-    let mut counts = Vec::new();
-    let mut start = 0;
-    while let Some(time) = clock.get(start) {
-        let day = time.div_euclid(DAY_MICROS);
-        let most = &clock[start..clock.len().min(start + 4096)];
-        let within = |times: &[i64]| times.partition_point(|t| t.div_euclid(DAY_MICROS) == day);
-        let count = match within(most) {
-            4096 => within(&clock[start..]),
-            count => count,
-        };
-        if date_of(*time).weekday().number_from_monday() <= 5 {
-            counts.push(count);
-        }
-        start += count;
-    }
-    counts.sort_unstable();
-    let runs = counts.chunk_by(|a, b| a == b);
-    let commonest = runs.max_by_key(|run| run.len());
-    commonest.map_or(1.0, |run| run[0] as f64)
 }
 
 /// What evaluation needs to know beside the market.
