@@ -98,6 +98,27 @@ pub fn midnight(date: NaiveDate) -> Micros {
     i64::from(date.num_days_from_ce() - EPOCH_DAY_FROM_CE) * DAY_MICROS
 }
 
+/// The moments of each day in turn, of sorted ones. Days are leapt over: a million minutes are
+/// looked at a few thousand times.
+pub(crate) fn days_of(time: &[Micros]) -> impl Iterator<Item = &[Micros]> {
+    const LEAP: usize = 2048;
+    let mut rest = time;
+    std::iter::from_fn(move || {
+        let number = rest.first()?.div_euclid(DAY_MICROS);
+        let within =
+            |times: &[Micros]| times.partition_point(|t| t.div_euclid(DAY_MICROS) == number);
+        let near = &rest[..rest.len().min(LEAP)];
+        let count = match near {
+            [_, next, ..] if next.div_euclid(DAY_MICROS) != number => 1,
+            _ => within(near),
+        };
+        let count = if count == LEAP { within(rest) } else { count };
+        let (day, after) = rest.split_at(count);
+        rest = after;
+        Some(day)
+    })
+}
+
 /// Microseconds since midnight.
 pub fn time_of_day(time: Micros) -> Micros {
     time.rem_euclid(DAY_MICROS)
@@ -148,18 +169,11 @@ impl Calendar {
         if Interval::infer(time) > Interval::Day {
             return Calendar::None;
         }
-        let mut dates = 0_usize;
-        let mut sessions = 0_usize;
-        let mut saturdays = 0_usize;
-        let mut weeks = 0_usize;
-        let (mut last_day, mut last_week) = (None, None);
-        for &t in time {
-            let day = t.div_euclid(DAY_MICROS);
-            if last_day == Some(day) {
-                continue;
-            }
-            last_day = Some(day);
-            let date = date_of(t);
+        let (mut dates, mut sessions, mut saturdays, mut weeks) =
+            (0_usize, 0_usize, 0_usize, 0_usize);
+        let mut last_week = None;
+        for day in days_of(time) {
+            let date = date_of(day[0]);
             dates += 1;
             sessions += usize::from(nyse::is_session(date));
             saturdays += usize::from(date.weekday() == Weekday::Sat);
@@ -614,8 +628,7 @@ pub fn periods_a_year(time: &[Micros]) -> PeriodsAYear {
 
 /// Bars a year of bars shorter than a day.
 fn intraday_periods(time: &[Micros]) -> PeriodsAYear {
-    let mut counts: Vec<Micros> = time
-        .chunk_by(|a, b| a.div_euclid(DAY_MICROS) == b.div_euclid(DAY_MICROS))
+    let mut counts: Vec<Micros> = days_of(time)
         .filter(|day| !is_weekend(date_of(day[0])))
         // Negated, so that of two equally common counts the larger wins.
         .map(|day| -(day.len() as i64))

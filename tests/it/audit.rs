@@ -451,3 +451,74 @@ fn what_is_no_table_is_a_finding_and_no_panic() {
         "the folder is gone"
     );
 }
+
+/// Runs the binary: exit status and standard output.
+fn papertape(args: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_papertape"))
+        .args(args)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn the_verb_tells_severe_findings_by_its_exit_status() {
+    let (status, text) = papertape(&["data", "check", "data/stocks"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(
+        text.contains("data/stocks/GOOG.csv: prices, 2148 rows\n  nothing found\n"),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    let (status, text) = papertape(&["data", "check", "data/stocks20", "--format", "csv"]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(
+        text.contains("severe,split,data/stocks20/closes.csv,RRC,71,1,"),
+        "{text}"
+    );
+    let (status, json) = papertape(&["data", "check", "data/indices", "--format", "json"]);
+    assert_eq!(status, Some(0));
+    assert!(
+        json.contains("\"schema\": 1") && json.contains("open_is_previous_close"),
+        "{json}"
+    );
+    let (status, _) = papertape(&["data", "check", "data/no-such-folder"]);
+    assert_eq!(status, Some(2));
+}
+
+#[test]
+fn the_verb_shows_what_is_there() {
+    let (status, text) = papertape(&[
+        "data",
+        "show",
+        "data/stocks",
+        "--symbols",
+        "MSFT,AAPL",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(status, Some(0));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert_eq!(
+        lines[1],
+        "AAPL,data/stocks/AAPL.csv,2000-03-01,2013-03-01,3270,0,2,3,0,false,false,open high low close volume adj_close"
+    );
+    assert!(
+        lines[2].starts_with("MSFT,data/stocks/MSFT.csv,2000-03-01,2013-03-01,3270,0,1,37,1,"),
+        "{text}"
+    );
+    let (status, text) = papertape(&["data", "show", "data/stocks20"]);
+    assert_eq!(status, Some(0));
+    assert!(
+        text.starts_with("data/stocks20: 20 symbols, bars of 1d, 8313 moments, calendar nyse\n"),
+        "{text}"
+    );
+}

@@ -462,6 +462,13 @@ fn bars_a_year_of_the_usual_tapes() {
         .map(midnight)
         .collect();
     assert_eq!(periods_a_year(&monthly).bars_a_year, 12.0);
+    // Ten-second bars: 2,340 in a session.
+    let open = |d: &Micros| d + 570 * MINUTE;
+    let seconds: Vec<Micros> = days
+        .iter()
+        .flat_map(|d| (0..2340).map(move |i| open(d) + i * MINUTE / 6))
+        .collect();
+    assert_eq!(periods_a_year(&seconds).bars_a_year, 252.0 * 2340.0);
     // One stray Saturday makes no seven-day market.
     let mut stray = days.clone();
     stray.push(midnight(day("2013-11-02")));
