@@ -166,7 +166,7 @@ impl Sim<'_, '_> {
     }
 
     /// An order of the slot waits: one that closes, or one that only opens.
-    fn waits(&self, slot: usize, closes: bool) -> bool {
+    pub(crate) fn waits(&self, slot: usize, closes: bool) -> bool {
         self.pending
             .iter()
             .any(|p| p.slot == slot && p.closes.is_some() == closes)
@@ -222,7 +222,7 @@ impl Sim<'_, '_> {
     }
 
     /// The position as expressions see it at an own bar.
-    fn held(&self, slot: usize, own: usize) -> Held {
+    pub(crate) fn held(&self, slot: usize, own: usize) -> Held {
         let position = &self.account.positions[slot];
         let pnl = position.pnl_at(self.account.marks[slot]);
         let excursion = |price: f64| {

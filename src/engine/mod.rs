@@ -2,7 +2,7 @@
 //!
 //! `prepare` turns market and strategy into columns, `simulate` walks one account through them
 //! bar by bar (`decide` and `fills` are its close and its open), `benchmark` runs what the
-//! strategy is measured against through the same loop.
+//! strategy is measured against through the same loop, `explain` looks at one close of it.
 
 mod run;
 mod input;
@@ -13,8 +13,10 @@ mod decide;
 mod prepare;
 mod benchmark;
 mod source;
+mod explain;
 
 pub use benchmark::{Outcome, simulate};
+pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use run::{Ambiguous, Run, SymbolRun};
 pub use source::read_market;
 

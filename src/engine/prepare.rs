@@ -7,10 +7,8 @@ use crate::market::{
     ActionKind, Calendar, Interval, Market, Period, PeriodsAYear, date_of, midnight,
     period_ends_of, periods_a_year,
 };
-use crate::rules::{Columns, EvalOptions, ExprId, Kind, Program, Request, Vocabulary};
-use crate::strategy::{
-    Distance, Every, ExprText, OrderKind, Rate, Signals as Sees, SizeMethod, Strategy,
-};
+use crate::rules::{Columns, EvalOptions, ExprId, Program, Vocabulary};
+use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::sync::Arc;
 
@@ -450,82 +448,28 @@ type Compiled = (Option<Program>, Vec<(Slot, ExprId)>);
 
 /// Types and plans every expression of the strategy.
 fn compile(market: &Market, strategy: &Strategy) -> Result<Compiled> {
-    let volatility = ExprText {
-        text: "realized_vol(close, 20)".to_string(),
-        span: None,
-        key: "size.method".to_string(),
-    };
-    let wanted = wanted(strategy, &volatility);
-    if wanted.is_empty() {
+    if strategy.requests().is_empty() {
         return Ok((None, Vec::new()));
     }
-    let series = strategy
-        .series
-        .iter()
-        .map(|(name, text)| Request {
-            key: name,
-            ..request(text, Kind::Any, false)
-        })
-        .collect::<Vec<_>>();
-    let requests = wanted
-        .iter()
-        .map(|(_, request)| request.clone())
-        .collect::<Vec<_>>();
-    let program = Program::compile(
-        &strategy.params,
-        &series,
-        &requests,
-        &Vocabulary::of(market),
-    )
-    .map_err(|problems| {
-        Error::all(problems).with_source(&strategy.source.name, &strategy.source.text)
-    })?;
-    let ids = wanted
-        .iter()
-        .enumerate()
-        .map(|(i, (slot, _))| (*slot, program.wanted(i)))
-        .collect();
-    Ok((Some(program), ids))
+    let compiled = strategy.compile(&Vocabulary::of(market))?;
+    let slot = |(key, id): &(String, ExprId)| Some((slot_of(key)?, *id));
+    let wanted = compiled.wanted.iter().filter_map(slot).collect();
+    Ok((Some(compiled.program), wanted))
 }
 
-fn request(text: &ExprText, expects: Kind, position: bool) -> Request<'_> {
-    Request {
-        key: &text.key,
-        text: &text.text,
-        offset: text.span.as_ref().map(|span| span.start),
-        expects,
-        position,
-    }
-}
-
-/// The expressions of the strategy, each with its place.
-fn wanted<'s>(strategy: &'s Strategy, volatility: &'s ExprText) -> Vec<(Slot, Request<'s>)> {
-    let (rules, stops) = (&strategy.rules, &strategy.stops);
-    let mut wanted = Vec::new();
-    let mut want = |slot, text: &'s Option<ExprText>, expects, position| {
-        if let Some(text) = text {
-            wanted.push((slot, request(text, expects, position)));
-        }
-    };
-    want(Slot::Enter, &rules.enter, Kind::Condition, false);
-    want(Slot::Exit, &rules.exit, Kind::Condition, true);
-    want(Slot::Short, &rules.short, Kind::Condition, false);
-    want(Slot::Cover, &rules.cover, Kind::Condition, true);
-    want(Slot::Priority, &rules.priority, Kind::Number, false);
-    if strategy.fill.order != OrderKind::Market {
-        want(Slot::Price, &strategy.fill.price, Kind::Number, false);
-    }
-    for (slot, distance) in [
-        (Slot::Stop, &stops.stop),
-        (Slot::Target, &stops.target),
-        (Slot::Trail, &stops.trail),
-    ] {
-        if let Some(Distance::Expr(text)) = distance {
-            wanted.push((slot, request(text, Kind::Number, true)));
-        }
-    }
-    if strategy.size.method == SizeMethod::TargetVol {
-        wanted.push((Slot::Volatility, request(volatility, Kind::Number, false)));
-    }
-    wanted
+/// What the expression of a key is for.
+fn slot_of(key: &str) -> Option<Slot> {
+    Some(match key {
+        "rules.enter" => Slot::Enter,
+        "rules.exit" => Slot::Exit,
+        "rules.short" => Slot::Short,
+        "rules.cover" => Slot::Cover,
+        "rules.priority" => Slot::Priority,
+        "fill.price" => Slot::Price,
+        "size.method" => Slot::Volatility,
+        "stops.stop" => Slot::Stop,
+        "stops.target" => Slot::Target,
+        "stops.trail" => Slot::Trail,
+        _ => return None,
+    })
 }

@@ -146,8 +146,28 @@ impl<'a, 'm> Sim<'a, 'm> {
         }
     }
 
+    /// The account at the close of `bar`, before anything is decided there.
+    pub(crate) fn at_close(mut self, bar: BarIndex) -> Self {
+        self.book_opening_cash();
+        for earlier in self.input.first..bar {
+            self.step(earlier);
+        }
+        self.until_close(bar);
+        self
+    }
+
     /// One bar, in the order of the simulated day.
     fn step(&mut self, bar: BarIndex) {
+        self.until_close(bar);
+        self.decide(bar);
+        if bar + 1 == self.input.end && self.input.strategy.fill.close_at_end {
+            self.close_at_end(bar);
+        }
+        self.record(bar);
+    }
+
+    /// The part of a bar that comes before its decision.
+    fn until_close(&mut self, bar: BarIndex) {
         self.account.traded = 0.0;
         self.account.settle(self.input.session(bar));
         self.freed_inside = 0.0;
@@ -160,11 +180,6 @@ impl<'a, 'm> Sim<'a, 'm> {
         self.open(bar);
         self.inside(bar);
         self.close(bar);
-        self.decide(bar);
-        if bar + 1 == self.input.end && self.input.strategy.fill.close_at_end {
-            self.close_at_end(bar);
-        }
-        self.record(bar);
     }
 
     fn events_of(&mut self, bar: BarIndex) -> Vec<Event> {

@@ -4,7 +4,16 @@
 
 use crate::error::{Error, Result};
 use crate::rules::{ExprId, Kind, Program, Request, Vocabulary};
-use crate::strategy::{Distance, ExprText, Strategy};
+use crate::strategy::{Distance, ExprText, SizeMethod, Strategy};
+
+/// What `[size] method = "target_vol"` divides by.
+const VOLATILITY: Request<'static> = Request {
+    key: "size.method",
+    text: "realized_vol(close, 20)",
+    offset: None,
+    expects: Kind::Number,
+    position: false,
+};
 
 /// A strategy's expressions in one program.
 pub struct Compiled {
@@ -28,26 +37,36 @@ impl Compiled {
 }
 
 impl Strategy {
-    /// The expressions of rules, stops and fills with what each must give.
+    /// The expressions of rules, fills, stops and sizes with what each must give; keys are those
+    /// of the file.
     pub fn requests(&self) -> Vec<Request<'_>> {
         let (rules, stops) = (&self.rules, &self.stops);
         let plain = [
-            (&rules.enter, Kind::Condition, false),
-            (&rules.exit, Kind::Condition, true),
-            (&rules.short, Kind::Condition, false),
-            (&rules.cover, Kind::Condition, true),
-            (&rules.priority, Kind::Number, false),
-            (&self.fill.price, Kind::Number, false),
+            ("rules.enter", &rules.enter, Kind::Condition, false),
+            ("rules.exit", &rules.exit, Kind::Condition, true),
+            ("rules.short", &rules.short, Kind::Condition, false),
+            ("rules.cover", &rules.cover, Kind::Condition, true),
+            ("rules.priority", &rules.priority, Kind::Number, false),
+            ("fill.price", &self.fill.price, Kind::Number, false),
         ];
-        let plain = plain.into_iter().filter_map(|(text, expects, position)| {
-            Some(request(text.as_ref()?, expects, position))
-        });
-        let distances = [&stops.stop, &stops.target, &stops.trail];
-        let distances = distances.into_iter().filter_map(|distance| match distance {
-            Some(Distance::Expr(text)) => Some(request(text, Kind::Number, true)),
-            _ => None,
-        });
-        plain.chain(distances).collect()
+        let plain = plain
+            .into_iter()
+            .filter_map(|(key, text, expects, position)| {
+                Some(request(key, text.as_ref()?, expects, position))
+            });
+        let distances = [
+            ("stops.stop", &stops.stop),
+            ("stops.target", &stops.target),
+            ("stops.trail", &stops.trail),
+        ];
+        let distances = distances
+            .into_iter()
+            .filter_map(|(key, distance)| match distance {
+                Some(Distance::Expr(text)) => Some(request(key, text, Kind::Number, true)),
+                _ => None,
+            });
+        let volatility = (self.size.method == SizeMethod::TargetVol).then_some(VOLATILITY);
+        plain.chain(distances).chain(volatility).collect()
     }
 
     /// Compiles every expression against the names that the data has.
@@ -59,7 +78,10 @@ impl Strategy {
         let series: Vec<Request<'_>> = self
             .series
             .iter()
-            .map(|(_, text)| request(text, Kind::Any, false))
+            .map(|(name, text)| match text.key.strip_prefix("series.") {
+                Some(of_key) if of_key == name => request(&text.key, text, Kind::Any, false),
+                _ => request(name, text, Kind::Any, false),
+            })
             .collect();
         let program = Program::compile(&self.params, &series, &requests, vocabulary)
             .map_err(|p| Error::all(p).with_source(&self.source.name, &self.source.text))?;
@@ -76,9 +98,9 @@ impl Strategy {
     }
 }
 
-fn request(text: &ExprText, expects: Kind, position: bool) -> Request<'_> {
+fn request<'a>(key: &'a str, text: &'a ExprText, expects: Kind, position: bool) -> Request<'a> {
     Request {
-        key: &text.key,
+        key,
         text: &text.text,
         offset: text.span.as_ref().map(|span| span.start),
         expects,

@@ -542,13 +542,10 @@ fn check_size_and_stops(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Pr
                 .help(example),
         );
     }
-    if s.size.method == SizeMethod::Equal && given {
+    if matches!(s.size.method, SizeMethod::Equal | SizeMethod::Kelly) && given {
         problems.push(
             values
-                .problem(
-                    "size.value",
-                    "method \"equal\" takes no value: it is equity over max_positions",
-                )
+                .problem("size.value", format!("method \"{method}\" takes no value"))
                 .help("method = \"fraction\" takes value x equity"),
         );
     }
@@ -557,7 +554,6 @@ fn check_size_and_stops(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Pr
         (SizeMethod::Fraction, AccountKind::Margin) => 10.0,
         (SizeMethod::Risk, _) => 0.5,
         (SizeMethod::TargetVol, _) => 2.0,
-        (SizeMethod::Kelly, _) => 1.0,
         _ => f64::INFINITY,
     };
     if given && x > largest {
@@ -668,9 +664,7 @@ fn implied(key: &str, s: &Strategy) -> Option<String> {
         "costs.min" => number(s.costs.min),
         "costs.max" => s.costs.max.and_then(number),
         "costs.slippage_bps" => number(s.costs.slippage_bps),
-        "size.value" if matches!(s.size.method, SizeMethod::Fraction | SizeMethod::Kelly) => {
-            number(s.size.value)
-        }
+        "size.value" if s.size.method == SizeMethod::Fraction => number(s.size.value),
         "size.value" => Some("(not used)".to_owned()),
         "costs.borrow_rate" if s.rules.short.is_none() => Some("(not used)".to_owned()),
         "account.margin_rate" if s.account.kind == AccountKind::Cash => {

@@ -453,7 +453,7 @@ const RULES: &[Key] = &[
 const SIZE: &[Key] = &[
     key("method", Choice(&["equal", "fraction", "cash", "shares", "risk", "target_vol", "kelly"]), Word("equal"), "How the size of a buy is found")
         .also(&["type", "mode"]),
-    key("value", Kind::Number(above(0.0, LARGE)), Unset("1 for fraction and kelly; else must be given"), "How much: of equity for fraction and risk, money for cash, a number for shares, volatility a year for target_vol, multiple of the formula for kelly")
+    key("value", Kind::Number(above(0.0, LARGE)), Unset("1 for fraction; else must be given"), "How much: of equity for fraction and risk, money for cash, a number for shares, volatility a year for target_vol; equal and kelly take none")
         .also(&["amount", "size", "percent", "pct"]),
     key("max_positions", Whole { min: 1, max: 1_000_000 }, Unset("the number of symbols"), "Positions held at once")
         .also(&["slots", "max_open"]),
