@@ -7,11 +7,13 @@
 //! with [`Context::note`] (stderr); it returns an error instead of printing one. Flags that
 //! several verbs take are in [`flags`].
 
+mod check;
 mod completions;
 mod context;
 mod data;
 mod errors;
 mod eval;
+mod explain;
 mod flags;
 mod list;
 mod man;
@@ -73,6 +75,10 @@ enum Verb {
     Metrics(metrics::Args),
     /// Check, show or import files of prices
     Data(data::Args),
+    /// Look for mistakes in strategy files without simulating them
+    Check(check::Args),
+    /// Say why a strategy did or did not trade on a day
+    Explain(explain::Args),
     /// Print what expressions can call, or what a run is measured by
     List(list::Args),
     /// Print every table and key of a strategy file with its default
@@ -88,6 +94,8 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Eval(args) => eval::run(args, io),
         Verb::Metrics(args) => metrics::run(args, io),
         Verb::Data(args) => data::run(args, io),
+        Verb::Check(args) => check::run(args, io),
+        Verb::Explain(args) => explain::run(args, io),
         Verb::List(args) => list::run(args, io),
         Verb::Schema(args) => schema::run(args, io),
         Verb::Completions(args) => completions::run(args, io),
