@@ -98,8 +98,11 @@ fn text(file: &str, strategy: &Strategy, review: &Review) -> String {
         page::paragraph(&mut text, INDENT, "warm-up", &warmup);
     }
     let data = format!(
-        "{} symbols, bars of {}, calendar {}",
-        review.symbols.len(),
+        "{}, bars of {}, calendar {}",
+        match review.symbols.len() {
+            1 => "1 symbol".to_owned(),
+            n => format!("{n} symbols"),
+        },
         review.interval.name(),
         review.calendar.name()
     );

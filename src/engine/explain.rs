@@ -261,7 +261,12 @@ fn because(
             ("rules.cover", PositionSide::Short, false),
         ];
         for (key, side, opens) in rules {
-            if let Some(said) = e.says(key) {
+            let held = e.position.map(|p| p.side) == Some(side);
+            // What would end a position is of interest while there is one.
+            let said = e
+                .says(key)
+                .filter(|said| opens || held || *said == Value::Condition(true));
+            if let Some(said) = said {
                 words.push(silent(e, sim, (slot, own), (key, side, opens), said));
             }
         }
@@ -337,10 +342,12 @@ fn silent(
     } else if holds(other) {
         format!("but {other} holds too: neither is done")
     } else if let Some(through) = blocked {
-        format!(
-            "but after the last exit nothing is entered for {} more bars",
-            through + 1 - own as u32
-        )
+        match through - own as u32 {
+            0 => "but after the last exit nothing is entered on this close".to_owned(),
+            n => {
+                format!("but after the last exit nothing is entered on this close and the next {n}")
+            }
+        }
     } else if sim.waits(slot, false) || sim.waits(slot, true) {
         "but an order decided earlier waits still".to_owned()
     } else {

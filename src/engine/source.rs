@@ -24,10 +24,8 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
         columns: data.columns.clone(),
         actions: data.actions.clone(),
         hash,
-        ..ReadOptions::default()
     };
-    let mut market = Market::from_tapes(Vec::new())?;
-    let _ = (source, options);
+    let mut market = Market::read(source, &options)?;
     if let Some(name) = data.calendar {
         market.calendar = match name {
             CalendarName::Nyse => Calendar::Nyse,

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Problem, Result};
 use crate::market::{Calendar, Interval, Market, date_of, midnight, periods_a_year, show_time};
-use crate::rules::{Columns, EvalOptions, Vocabulary};
+use crate::rules::{Columns, EvalOptions, Value, Vocabulary};
 use crate::strategy::program::Compiled;
 use crate::strategy::{Distance, OrderKind, Signals, SizeMethod, Strategy};
 use crate::units::{DAY_MICROS, Micros};
@@ -111,12 +111,8 @@ pub fn review(strategy: &Strategy, market: &Market) -> Result<Review> {
     let coverage: Vec<Coverage> = tapes
         .iter()
         .map(|&tape| {
-            coverage(
-                strategy,
-                market,
-                tape,
-                first_value(&columns[tape], &compiled),
-            )
+            let first = first_value(market, tape, &compiled, &columns[tape], &options);
+            coverage(strategy, market, tape, first)
         })
         .collect();
     let round_trip = round_trip(strategy, market, &tapes);
@@ -199,12 +195,40 @@ fn coverage(
     }
 }
 
-/// First bar of a tape on which an entry rule has a value.
-fn first_value(columns: &Columns, compiled: &Compiled) -> Option<usize> {
+/// First bar of a tape on which an entry rule and every part of it have a value. Searched by
+/// halves, as values that exist go on existing; where some part never has one, the first bar on
+/// which the rule as a whole has.
+fn first_value(
+    market: &Market,
+    tape: usize,
+    compiled: &Compiled,
+    columns: &Columns,
+    options: &EvalOptions,
+) -> Option<usize> {
     let entries = ["rules.enter", "rules.short"];
-    let masks = entries.iter().filter_map(|key| compiled.find(key));
-    let first = |id| (0..columns.len()).find(|bar| columns.condition(id).get(*bar).is_some());
-    masks.filter_map(first).min()
+    let ids = entries.iter().filter_map(|key| compiled.find(key));
+    let first = |id| {
+        let from = (0..columns.len()).find(|bar| columns.condition(id).get(*bar).is_some())?;
+        let is_whole = |bar: usize| {
+            let steps = compiled
+                .program
+                .trace(market, id, (tape, bar), options, None);
+            steps.iter().all(|step| step.value != Value::Absent)
+        };
+        let (mut without, mut with) = (from, columns.len() - 1);
+        if !is_whole(with) {
+            return Some(from);
+        }
+        while without < with {
+            let middle = without + (with - without) / 2;
+            match is_whole(middle) {
+                true => with = middle,
+                false => without = middle + 1,
+            }
+        }
+        Some(with)
+    };
+    ids.filter_map(first).min()
 }
 
 fn warning(code: &'static str, message: String, help: &str) -> Finding {

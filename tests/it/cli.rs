@@ -299,3 +299,223 @@ fn the_shipped_strategies_fit_the_json_schema() {
     violations(&schema, &as_json(&wrong), "", &mut found);
     assert_eq!(found.len(), 4, "{found:?}");
 }
+
+/// A folder of its own for a test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("papertape-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn errors_show_the_line_with_a_caret_and_all_at_once() {
+    let folder = Folder::new("carets");
+    let file = folder.write(
+        "bad.toml",
+        "[data]\nsorce = \"x\"\n[rules]\nenter = \"rsi(14) <\"\n[stops]\nstop = 5\n",
+    );
+    let out = output(&["check", &file]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(out.stdout.is_empty());
+    let text = String::from_utf8(out.stderr).unwrap();
+    for line in [
+        "there is no key `sorce` in [data]",
+        "bad.toml:2:1]",
+        "sorce = \"x\"",
+        "help: did you mean `source`?",
+        "stops.stop: 5 is 500%",
+        "bad.toml:6:8]",
+        "help: fractions are fractions: 0.05 is 5%",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    // The caret stands under the key.
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines
+        .iter()
+        .position(|l| l.ends_with("sorce = \"x\""))
+        .unwrap();
+    let column = |line: &str, what: char| line.chars().position(|c| c == what).unwrap();
+    assert_eq!(column(lines[at], 's'), column(lines[at + 1], '─'), "{text}");
+    let flag = output(&["check", "strategies/macd.toml", "--set", "stops.stop=5"]);
+    let text = String::from_utf8(flag.stderr).unwrap();
+    assert!(
+        text.starts_with("error: --set stops.stop=5: stops.stop: 5 is 500%"),
+        "{text}"
+    );
+}
+
+#[test]
+fn mistakes_in_expressions_point_into_the_file() {
+    let folder = Folder::new("expressions");
+    let data = env!("CARGO_MANIFEST_DIR");
+    let file = folder.write(
+        "bad.toml",
+        &format!(
+            "[data]\nsource = \"{data}/data/indices\"\nsymbols = [\"SPX\"]\n[rules]\nenter = \"rsy(14) < 30 and clse > 5\"\nexit = \"close\"\n"
+        ),
+    );
+    let out = output(&["check", &file]);
+    assert_eq!(out.status.code(), Some(2));
+    let text = String::from_utf8(out.stderr).unwrap();
+    for line in [
+        "bad.toml:5:10]",
+        "`rsi`",
+        "bad.toml:5:27]",
+        "`close`",
+        "bad.toml:6:9]",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn check_passes_the_shipped_strategies_and_shows_no_result() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("strategies");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().display().to_string();
+        let text = stdout(&["check", &path]);
+        assert!(text.contains("  sound"), "{text}");
+        for word in ["sharpe", "cagr", "return", "equity"] {
+            assert!(!text.to_lowercase().contains(word), "{word}: {text}");
+        }
+        assert!(
+            text.lines()
+                .all(|l| l.chars().count() <= 80 || l.starts_with('/')),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn check_fails_what_cannot_work_and_warns_of_what_may_mislead() {
+    let folder = Folder::new("check");
+    let root = env!("CARGO_MANIFEST_DIR");
+    let file = |name: &str, rest: &str| {
+        folder.write(
+            name,
+            &format!("[data]\nsource = \"{root}/data/stocks\"\nsymbols = [\"IBM\"]\n{rest}"),
+        )
+    };
+    let long = file("long.toml", "[rules]\nenter = \"close > sma(5000)\"\n");
+    let late = file(
+        "late.toml",
+        "start = 2020-01-01\n[rules]\nenter = \"close > 1\"\n",
+    );
+    let soft = file(
+        "soft.toml",
+        "end = 2015-01-01\n[rules]\nenter = \"adj_close > sma(adj_close, 5)\"\n[costs]\nmin = 2000\n",
+    );
+    let fails = output(&["check", &long, &late, &soft]);
+    assert_eq!(fails.status.code(), Some(1));
+    let text = String::from_utf8(fails.stdout).unwrap();
+    assert!(
+        text.contains("no entry rule has a value on any of 3270 bars"),
+        "{text}"
+    );
+    assert!(
+        text.contains("IBM has no bar in the days of the simulation"),
+        "{text}"
+    );
+    let json: Vec<serde_json::Value> =
+        String::from_utf8(output(&["check", "--format", "json", &soft, &long]).stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+    assert_eq!(json.len(), 2, "one object a line");
+    assert_eq!(
+        (&json[0]["schema"], &json[0]["passed"]),
+        (&1.into(), &true.into())
+    );
+    assert_eq!(json[1]["passed"], false);
+    let codes: Vec<&str> = json[0]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["adjusted_prices", "ends_early", "high_costs"]);
+    // An error in one file does not hide what is wrong with the others.
+    let mixed = output(&["check", "strategies/none.toml", &long]);
+    assert_eq!(mixed.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&mixed.stdout).contains("no entry rule"));
+}
+
+#[test]
+fn explain_answers_why_and_why_not() {
+    let file = "strategies/rsi-30-70.toml";
+    let held = stdout(&["explain", file, "--at", "2008-10-10", "--symbol", "IBM"]);
+    for line in [
+        "IBM on 2008-10-10, close 87.75",
+        "rsi(period) < low  true",
+        "low              30",
+        "rules.enter is true, but it is long already",
+        "rules.exit is false",
+        "position   long",
+    ] {
+        assert!(held.contains(line), "{line}\n{held}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&stdout(&[
+        "explain",
+        file,
+        "--at",
+        "2008-10-10",
+        "--format",
+        "json",
+    ]))
+    .unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["symbols"].as_array().unwrap().len(), 3);
+    let enter = &json["symbols"][1]["expressions"]["rules.enter"][0];
+    assert_eq!(
+        (&enter["expression"], &enter["value"]),
+        (&"rsi(period) < low".into(), &true.into())
+    );
+    let csv = stdout(&["explain", file, "--at", "2008-10-10", "--format", "csv"]);
+    assert!(csv.starts_with("symbol,date,key,depth,expression,value\nAAPL,"));
+    let early = stdout(&["explain", file, "--at", "2000-03-03", "--symbol", "AAPL"]);
+    assert!(
+        early.contains("rules.enter has no value: `rsi(period)` has none"),
+        "{early}"
+    );
+    let monthly = stdout(&[
+        "explain",
+        "strategies/faber-ten-month.toml",
+        "--at",
+        "2003-05-29",
+    ]);
+    assert!(
+        monthly.contains("rules decide on the last bar of a month only"),
+        "{monthly}"
+    );
+    for (args, words) in [
+        (
+            ["2008-10-11", "IBM"],
+            "the bars around it are of 2008-10-10 and 2008-10-13",
+        ),
+        (["2008-10-10", "IBN"], "did you mean IBM?"),
+        (["1990-01-02", "IBM"], "there is no bar on 1990-01-02"),
+    ] {
+        let out = output(&["explain", file, "--at", args[0], "--symbol", args[1]]);
+        assert_eq!(out.status.code(), Some(2));
+        let text = String::from_utf8(out.stderr).unwrap();
+        assert!(text.contains(words), "{text}");
+    }
+}
