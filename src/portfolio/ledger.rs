@@ -352,6 +352,7 @@ impl Account {
                 number,
                 entry_price: b.price,
                 entry_price_then: b.price,
+                splits_since: 1.0,
                 best: b.price,
                 worst: b.price,
                 live_from: b.live_from,
@@ -365,13 +366,16 @@ impl Account {
             let before = position.shares.abs();
             let average = |old: f64| (old * before + b.price * shares) / (before + shares);
             position.entry_price = average(position.entry_price);
-            position.entry_price_then = average(position.entry_price_then);
         }
         position.shares += signed;
         position.protection = b.protection;
         position.reference_cost += signed * b.reference;
+        let is_first = position.entry_shares == 0.0;
         position.entry_value += b.value * share;
-        position.entry_shares += shares;
+        position.entry_shares += shares / position.splits_since;
+        if !is_first {
+            position.entry_price_then = position.entry_value / position.entry_shares;
+        }
         position.entry_fee += b.fee * share;
         let levels = position.levels();
         position.first_stop = levels.stop.or(levels.trail);

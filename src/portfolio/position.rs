@@ -98,6 +98,8 @@ pub struct Position {
     pub entry_value: f64,
     /// Shares entered, in shares of the entry bar.
     pub entry_shares: f64,
+    /// New shares for one of the entry bar, by the splits since.
+    pub splits_since: f64,
     /// Average entry price in the money of the entry bar.
     pub entry_price_then: f64,
     /// Fees of the entry.
@@ -167,6 +169,7 @@ impl Position {
     /// value of the holding stays.
     pub fn split(&mut self, ratio: f64) {
         self.shares *= ratio;
+        self.splits_since *= ratio;
         self.exit_shares *= ratio;
         self.entry_price /= ratio;
         self.best /= ratio;
