@@ -8,6 +8,7 @@
 //! several verbs take are in [`flags`].
 
 mod check;
+mod compare;
 mod completions;
 mod context;
 mod data;
@@ -19,7 +20,11 @@ mod list;
 mod man;
 mod metrics;
 mod page;
+mod rerun;
+mod run;
 mod schema;
+mod simulated;
+mod verify;
 
 pub(crate) use context::{Context, Exit, Format};
 
@@ -69,16 +74,24 @@ struct Shared {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Print any expressions over any data, one row a bar and symbol
-    Eval(eval::Args),
-    /// Measure anybody's returns or equity, from a CSV file
-    Metrics(metrics::Args),
-    /// Check, show or import files of prices
-    Data(data::Args),
+    /// Simulate strategies, print the summary and write the run's folder
+    Run(run::Args),
     /// Look for mistakes in strategy files without simulating them
     Check(check::Args),
     /// Say why a strategy did or did not trade on a day
     Explain(explain::Args),
+    /// Put strategies and finished runs side by side
+    Compare(compare::Args),
+    /// Check, show or import files of prices
+    Data(data::Args),
+    /// Print any expressions over any data, one row a bar and symbol
+    Eval(eval::Args),
+    /// Measure anybody's returns or equity, from a CSV file
+    Metrics(metrics::Args),
+    /// Make a finished run again and compare it byte for byte
+    Rerun(rerun::Args),
+    /// Check the books of a finished run from its files alone
+    Verify(verify::Args),
     /// Print what expressions can call, or what a run is measured by
     List(list::Args),
     /// Print every table and key of a strategy file with its default
@@ -96,6 +109,10 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Data(args) => data::run(args, io),
         Verb::Check(args) => check::run(args, io),
         Verb::Explain(args) => explain::run(args, io),
+        Verb::Run(args) => run::run(args, io),
+        Verb::Compare(args) => compare::run(args, io),
+        Verb::Rerun(args) => rerun::run(args, io),
+        Verb::Verify(args) => verify::run(args, io),
         Verb::List(args) => list::run(args, io),
         Verb::Schema(args) => schema::run(args, io),
         Verb::Completions(args) => completions::run(args, io),

@@ -54,6 +54,62 @@ pub fn sharpe_interval(excess: &[f64], periods_a_year: f64) -> Value<Interval> {
     })
 }
 
+/// How far two Sharpe ratios a year are apart, and whether that is more than chance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// The first ratio.
+    pub first: f64,
+    /// The second ratio.
+    pub second: f64,
+    /// Two-sided p value of no difference.
+    pub p: f64,
+    /// Mean length of a block, in returns.
+    pub block: f64,
+}
+
+/// The difference of the annual Sharpe ratios of two records of `excess` returns over the same
+/// moments, tested by a paired stationary bootstrap: both records are drawn by the same blocks, so
+/// that what moves both together does not count.
+///
+/// p = (1 + number of replicates whose difference lies at least as far from the observed one as
+/// that lies from 0) / (1 + replicates). 5,000 replicates, seed 42, mean block the longer one of
+/// the two by [`block_length`], at least 5. Source: Ledoit & Wolf (2008), Robust Performance
+/// Hypothesis Testing with the Sharpe Ratio, Journal of Empirical Finance 15(5), without their
+/// studentisation.
+///
+/// # Errors
+/// The reason why there is none: records of different length, returns that do not vary.
+pub fn sharpe_difference(a: &[f64], b: &[f64], periods_a_year: f64) -> Value<Difference> {
+    if a.len() != b.len() {
+        return Err(Absent::new("the records differ in length"));
+    }
+    let (first, second) = (
+        returns::sharpe_per_period(a)?,
+        returns::sharpe_per_period(b)?,
+    );
+    let observed = first - second;
+    let block = block_length(a).max(block_length(b)).max(BLOCK_MIN);
+    // Draws depend on seed, number and length alone: two resamplers of one length are paired.
+    let (of_a, of_b) = (
+        Resampler::new(a, block, SEED),
+        Resampler::new(b, block, SEED),
+    );
+    let differences: Vec<f64> = (0..REPLICATES as u64)
+        .filter_map(|replicate| Some(of_a.sharpe(replicate)? - of_b.sharpe(replicate)?))
+        .collect();
+    if differences.len() * 20 < REPLICATES * 19 {
+        return Err(Absent::new("too few returns that are not alike"));
+    }
+    let is_far = |drawn: &&f64| (**drawn - observed).abs() >= observed.abs();
+    let far = differences.iter().filter(is_far).count();
+    Ok(Difference {
+        first: first * periods_a_year.sqrt(),
+        second: second * periods_a_year.sqrt(),
+        p: (1 + far) as f64 / (1 + differences.len()) as f64,
+        block,
+    })
+}
+
 /// The mean block length that is best for the variance of the mean of `x`, for the stationary
 /// bootstrap.
 ///

@@ -7,11 +7,11 @@ use crate::strategy::{
     SizeMethod, Strategy,
 };
 
-/// What was assumed: the question (`Costs`), and the answer.
-pub fn in_words(strategy: &Strategy) -> Vec<(&'static str, String)> {
+/// What was assumed by a strategy of so many symbols: the question (`Costs`), and the answer.
+pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("Orders", orders(strategy)),
-        ("Size", size(strategy)),
+        ("Size", size(strategy, symbols)),
         ("Stops", stops(strategy)),
         ("Costs", costs(&strategy.costs)),
         ("Account", account(strategy)),
@@ -49,7 +49,7 @@ fn orders(strategy: &Strategy) -> String {
     if let Some(cap) = fill.volume_cap {
         words.push(format!(
             "at most {} of a bar's volume",
-            figure::percent(cap)
+            figure::given_percent(cap)
         ));
     }
     words.extend(timing(&strategy.rules));
@@ -67,25 +67,29 @@ fn timing(rules: &Rules) -> impl Iterator<Item = String> {
     held.into_iter().chain(rest)
 }
 
-fn size(strategy: &Strategy) -> String {
+fn size(strategy: &Strategy, symbols: usize) -> String {
     let size = &strategy.size;
     let each = match size.method {
-        SizeMethod::Equal => match size.max_positions {
-            Some(1) => "all of equity in one position".to_string(),
-            Some(slots) => format!("equity / {slots} a position"),
-            None => "equity / number of symbols a position".to_string(),
+        SizeMethod::Equal => match size.max_positions.map_or(symbols, |n| n as usize) {
+            0 | 1 => "all of equity in one position".to_string(),
+            slots => format!("equity / {slots} a position, at most {slots} positions"),
         },
-        SizeMethod::Fraction => format!("{} of equity a position", figure::percent(size.value)),
+        SizeMethod::Fraction => {
+            format!("{} of equity a position", figure::given_percent(size.value))
+        }
         SizeMethod::Cash => format!("{} a position", figure::money(size.value)),
         SizeMethod::Shares => format!("{} shares a position", figure::grouped(size.value, 0)),
-        SizeMethod::Risk => format!("{} of equity lost at the stop", figure::percent(size.value)),
+        SizeMethod::Risk => format!(
+            "{} of equity lost at the stop",
+            figure::given_percent(size.value)
+        ),
         SizeMethod::TargetVol => {
             format!(
                 "volatility of {} a year a position",
-                figure::percent(size.value)
+                figure::given_percent(size.value)
             )
         }
-        SizeMethod::Kelly => format!("{} of Kelly's fraction", figure::percent(size.value)),
+        SizeMethod::Kelly => format!("{} of Kelly's fraction", figure::given_percent(size.value)),
     };
     let mut words = vec![each];
     if size.method != SizeMethod::Equal
@@ -94,7 +98,7 @@ fn size(strategy: &Strategy) -> String {
         words.push(format!("at most {slots} positions"));
     }
     if let Some(weight) = size.max_weight {
-        words.push(format!("at most {} in one", figure::percent(weight)));
+        words.push(format!("at most {} in one", figure::given_percent(weight)));
     }
     words.push(match size.lot {
         lot if lot <= 0.0 => "fractional shares".to_string(),
@@ -136,7 +140,7 @@ fn stops(strategy: &Strategy) -> String {
 
 fn away(distance: &Distance) -> String {
     match distance {
-        Distance::Fraction(fraction) => figure::percent(*fraction),
+        Distance::Fraction(fraction) => figure::given_percent(*fraction),
         Distance::Expr(text) => text.text.clone(),
     }
 }
@@ -144,7 +148,10 @@ fn away(distance: &Distance) -> String {
 fn costs(costs: &Costs) -> String {
     let mut words = Vec::new();
     if costs.commission > 0.0 {
-        words.push(format!("commission {}", figure::percent(costs.commission)));
+        words.push(format!(
+            "commission {}",
+            figure::given_percent(costs.commission)
+        ));
     }
     if costs.per_share > 0.0 {
         words.push(format!("{} a share", costs.per_share));
@@ -162,7 +169,10 @@ fn costs(costs: &Costs) -> String {
         words.push(format!("half of a {} bp spread a side", costs.spread_bps));
     }
     if let Some(rate) = costs.borrow_rate {
-        words.push(format!("shorts cost {} a year", figure::percent(rate)));
+        words.push(format!(
+            "shorts cost {} a year",
+            figure::given_percent(rate)
+        ));
     }
     if words.is_empty() {
         words.push("none".to_string());
@@ -185,7 +195,7 @@ fn account(strategy: &Strategy) -> String {
             "margin account at {} a year",
             account
                 .margin_rate
-                .map_or_else(String::new, figure::percent)
+                .map_or_else(String::new, figure::given_percent)
         ),
     };
     let mut words = vec![cash.trim().to_string(), kind];
@@ -198,7 +208,7 @@ fn account(strategy: &Strategy) -> String {
     }
     words.push(match &strategy.cash.yield_ {
         Rate::Constant(rate) if *rate == 0.0 => "idle cash earns nothing".to_string(),
-        Rate::Constant(rate) => format!("idle cash earns {} a year", figure::percent(*rate)),
+        Rate::Constant(rate) => format!("idle cash earns {} a year", figure::given_percent(*rate)),
         Rate::File(_) => "idle cash earns a dated rate".to_string(),
     });
     if account.reinvest_dividends {

@@ -48,6 +48,13 @@ pub fn percent(fraction: f64) -> String {
     grouped(percent, decimals) + "%"
 }
 
+/// A fraction that somebody gave, as per cent with as many decimals as it needs, at most four.
+pub fn given_percent(fraction: f64) -> String {
+    let text = grouped(fraction * 100.0, 4);
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{short}%")
+}
+
 /// A number of a metric's unit.
 pub fn of_unit(value: f64, unit: Unit) -> String {
     match unit {
@@ -86,6 +93,9 @@ mod tests {
         assert_eq!(percent(0.01234), "1.23%");
         assert_eq!(percent(-0.4954), "-49.5%");
         assert_eq!(percent(123.456), "12,346%");
+        assert_eq!(given_percent(0.001), "0.1%");
+        assert_eq!(given_percent(0.05), "5%");
+        assert_eq!(given_percent(1.0), "100%");
         assert_eq!(plural(1, "bar", "bars"), "1 bar");
         assert_eq!(plural(1200, "bar", "bars"), "1,200 bars");
     }

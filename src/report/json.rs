@@ -48,6 +48,29 @@ pub fn line(summary: &Summary, files: &[String]) -> String {
     object(summary, files).to_string() + "\n"
 }
 
+/// What `--bare` knows, on one line.
+pub fn bare_line(name: &str, figures: &Metrics) -> String {
+    let computed = |value: &Value| {
+        let mut value = value.clone();
+        if let Some(map) = value.as_object_mut() {
+            map.retain(|key, _| figures.values.iter().any(|(known, _)| known == key));
+        }
+        value
+    };
+    let object = json!({
+        "schema": SCHEMA,
+        "name": name,
+        "metrics": computed(&metrics(figures)),
+        "absent": absent(figures),
+    });
+    object.to_string() + "\n"
+}
+
+/// The object over several lines, for a file.
+pub fn pretty(summary: &Summary, files: &[String]) -> String {
+    format!("{:#}\n", object(summary, files))
+}
+
 /// Every key of the table in its order; a metric that was not computed is null.
 pub fn metrics(metrics: &Metrics) -> Value {
     let pairs = all().map(|row| (row.key.to_string(), number(metrics.get(row.key))));
@@ -141,6 +164,6 @@ fn ambiguity(summary: &Summary) -> Value {
 fn caveats(caveats: &[Warning]) -> Value {
     caveats
         .iter()
-        .map(|c| json!({"code": c.code, "text": c.text, "advice": c.advice}))
+        .map(|c| json!({"code": c.code, "text": c.text}))
         .collect()
 }

@@ -3,6 +3,8 @@
 
 pub mod cell;
 pub mod chart;
+pub mod comparison;
+pub mod contents;
 pub mod conventions;
 pub mod csv;
 pub mod figure;
@@ -10,6 +12,8 @@ pub mod folder;
 pub mod json;
 pub mod manifest;
 pub mod returns;
+pub mod pictures;
+pub mod record;
 pub mod summary;
 pub mod text;
 pub mod verify;

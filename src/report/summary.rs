@@ -7,10 +7,12 @@
 use crate::engine::{Ambiguous, Run};
 use crate::execution::{Outcome, Reason};
 use crate::metrics::Metrics;
+use crate::metrics::caveats::Caveat;
 use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
 use crate::strategy::Strategy;
+use crate::study::Judged;
 use crate::units::Micros;
 use std::collections::BTreeMap;
 
@@ -63,15 +65,13 @@ pub struct OrderCount {
     pub count: usize,
 }
 
-/// Something to beware of, and what to do about it.
+/// Something to beware of, with advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Stable name in JSON, for example `few_trades`.
     pub code: String,
-    /// What it is.
+    /// What it is and what to do, two sentences.
     pub text: String,
-    /// What to do.
-    pub advice: String,
 }
 
 /// Money by stream, for the whole run or a part of it.
@@ -84,6 +84,8 @@ pub struct Summary {
     pub name: String,
     /// What it does, often empty.
     pub about: String,
+    /// Code of the account's currency.
+    pub currency: String,
     /// The days simulated.
     pub period: Period,
     /// Symbols that could be traded.
@@ -114,44 +116,31 @@ pub struct Summary {
     pub caveats: Vec<Warning>,
 }
 
-/// What a summary is gathered from.
-#[derive(Debug, Clone)]
-pub struct Parts<'a> {
-    /// The strategy.
-    pub strategy: &'a Strategy,
-    /// Its run.
-    pub run: &'a Run,
-    /// Its figures.
-    pub metrics: Metrics,
-    /// Figures of each benchmark.
-    pub benchmarks: Vec<Figures>,
-    /// Figures of every symbol's own account.
-    pub each: Vec<Figures>,
-    /// What to beware of.
-    pub caveats: Vec<Warning>,
-}
-
 impl Summary {
-    /// Puts together what is said about a run.
-    pub fn of(parts: Parts<'_>) -> Self {
-        let Parts { strategy, run, .. } = parts;
+    /// Gathers what is said about a judged run.
+    pub fn of(strategy: &Strategy, judged: &Judged) -> Self {
+        let run = &judged.outcome.run;
+        let wanted = &strategy.data.symbols;
+        let trades = |symbol: &&String| wanted.is_empty() || wanted.contains(symbol);
+        let symbols: Vec<String> = run.symbols.iter().filter(trades).cloned().collect();
         Summary {
             name: strategy.name.clone(),
             about: strategy.about.clone(),
+            currency: strategy.account.currency.clone(),
             period: period(run),
-            symbols: run.symbols.clone(),
-            conventions: conventions::in_words(strategy),
+            conventions: conventions::in_words(strategy, symbols.len()),
+            symbols,
             assumptions: strategy.assumptions.clone(),
-            metrics: parts.metrics,
-            benchmarks: parts.benchmarks,
-            each: parts.each,
+            metrics: judged.metrics.clone(),
+            benchmarks: figures(&judged.benchmarks),
+            each: figures(&judged.each),
             income: income(run),
             income_by_symbol: income_by_symbol(run),
             start_equity: run.start_equity,
             end_equity: run.equity.last().copied().unwrap_or(run.start_equity),
             orders: orders(run),
             ambiguous: run.ambiguous,
-            caveats: parts.caveats,
+            caveats: judged.caveats.iter().map(warning).collect(),
         }
     }
 
@@ -170,6 +159,21 @@ impl Summary {
             }
         }
         counts
+    }
+}
+
+fn figures(named: &[(String, Metrics)]) -> Vec<Figures> {
+    let figures = |(name, metrics): &(String, Metrics)| Figures {
+        name: name.clone(),
+        metrics: metrics.clone(),
+    };
+    named.iter().map(figures).collect()
+}
+
+fn warning(caveat: &Caveat) -> Warning {
+    Warning {
+        code: caveat.code().to_string(),
+        text: caveat.to_string(),
     }
 }
 

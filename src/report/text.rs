@@ -1,7 +1,8 @@
 //! The summary of a run in the terminal: 80 columns, no colour needed, numbers to the right.
 
-use crate::metrics::{Metrics, Unit, find};
+use crate::metrics::{Metrics, Unit, all, find};
 use crate::portfolio::Stream;
+use crate::report::cell;
 use crate::report::figure;
 use crate::report::summary::Summary;
 
@@ -12,7 +13,7 @@ const MARGIN: usize = 2;
 /// Width of the names of rows.
 const LABEL: usize = 24;
 /// Columns of figures that a table takes; further ones are only named.
-const COLUMNS: usize = 5;
+pub(crate) const COLUMNS: usize = 5;
 
 /// One row of a table of figures.
 enum Row {
@@ -149,20 +150,17 @@ fn head(page: &mut Page, summary: &Summary) {
     }
     page.line("");
     let period = &summary.period;
-    let mut days = format!(
-        "{} to {}, {}, {} a year",
+    let warmup = match period.warmup_bars {
+        0 => "none".to_string(),
+        bars => figure::grouped(bars as f64, 0),
+    };
+    let days = format!(
+        "{} to {}, {} ({} a year), {warmup} before it for warm-up",
         period.start_text(),
         period.end_text(),
         figure::plural(period.bars, "bar", "bars"),
         figure::grouped(period.periods_a_year, 0),
     );
-    days.push_str(&match period.warmup_bars {
-        0 => ", none before it for warm-up".to_string(),
-        bars => format!(
-            ", {} before it for warm-up",
-            figure::grouped(bars as f64, 0)
-        ),
-    });
     answer(page, "Period", &days);
     answer(page, "Symbols", &symbols(&summary.symbols));
     for (question, words) in &summary.conventions {
@@ -184,6 +182,20 @@ fn symbols(symbols: &[String]) -> String {
         words.push_str(&format!(" and {} more", symbols.len() - SHOWN));
     }
     words
+}
+
+/// Names side by side, a row a metric.
+pub(crate) fn figures_text(columns: &[(&str, &Metrics)]) -> String {
+    let mut page = Page::default();
+    figures(&mut page, columns);
+    page.text
+}
+
+/// Words wrapped to the page's width, with `first` before them and its width under it.
+pub(crate) fn paragraph(first: &str, words: &str) -> String {
+    let mut page = Page::default();
+    page.wrapped(first, words);
+    page.text
 }
 
 /// Names side by side, a row a metric. Rows that no column has are left out.
@@ -245,26 +257,42 @@ impl Row {
     }
 }
 
-/// Why figures are absent: a line a reason, with the figures it holds for.
+/// Why figures are absent: for the first column a line a reason with the figures it holds for, for
+/// the others their further reasons in one line.
 fn reasons(page: &mut Page, columns: &[(&str, &Metrics)]) {
-    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
-    let (_, own) = columns[0];
-    for (_, rows) in GROUPS {
-        for row in rows {
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    let rows = || GROUPS.iter().flat_map(|(_, rows)| rows.iter());
+    let Some(((_, own), others)) = columns.split_first() else {
+        return;
+    };
+    for row in rows() {
+        let Row::Of(key) = row else { continue };
+        let Some(reason) = own.reason(key) else {
+            continue;
+        };
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, labels)) => labels.push(row.label()),
+            None => reasons.push((reason.to_string(), vec![row.label()])),
+        }
+    }
+    let first = format!("  {} ", figure::ABSENT);
+    let mut further: Vec<&str> = Vec::new();
+    for (_, metrics) in others {
+        for row in rows() {
             let Row::Of(key) = row else { continue };
-            let Some(reason) = own.reason(key) else {
+            let Some(reason) = metrics.reason(key) else {
                 continue;
             };
-            let label = row.label().to_string();
-            match reasons.iter_mut().find(|(known, _)| known == reason) {
-                Some((_, labels)) => labels.push(label),
-                None => reasons.push((reason.to_string(), vec![label])),
+            if !further.contains(&reason) && reasons.iter().all(|(known, _)| known != reason) {
+                further.push(reason);
             }
         }
     }
-    for (reason, labels) in reasons {
-        let first = format!("  {} ", figure::ABSENT);
+    for (reason, labels) in &reasons {
         page.wrapped(&first, &format!("{}: {reason}", labels.join(", ")));
+    }
+    if !further.is_empty() {
+        page.wrapped(&first, &format!("elsewhere: {}", further.join("; ")));
     }
 }
 
@@ -375,8 +403,7 @@ fn caveats(page: &mut Page, summary: &Summary) {
     }
     page.heading("Before you believe it");
     for caveat in &summary.caveats {
-        let text = format!("{} {}", caveat.text, caveat.advice);
-        page.wrapped("  ! ", &text);
+        page.wrapped("  ! ", &caveat.text);
     }
 }
 
@@ -385,4 +412,75 @@ fn files(page: &mut Page, written: Option<(&str, &[String])>) {
         page.heading(&format!("Written to {folder}"));
         page.wrapped("  ", &names.join(" "));
     }
+}
+
+/// One row a strategy with the figures that decide, and where its run was written.
+pub fn several(rows: &[(String, Metrics, String)]) -> String {
+    const KEYS: [(&str, &str); 5] = [
+        ("total_return", "return"),
+        ("cagr", "a year"),
+        ("sharpe", "Sharpe"),
+        ("max_drawdown", "drawdown"),
+        ("trades", "trades"),
+    ];
+    const NAME: usize = 30;
+    const COLUMN: usize = 10;
+    let mut page = Page::default();
+    let mut header = " ".repeat(NAME);
+    for (_, heading) in KEYS {
+        header.push_str(&right(heading, COLUMN));
+    }
+    page.line(&header);
+    for (name, metrics, _) in rows {
+        let mut line = left(&shortened(name, NAME - 1), NAME);
+        for (key, _) in KEYS {
+            line.push_str(&right(&figure::of_key(metrics, key), COLUMN));
+        }
+        page.line(&line);
+    }
+    page.heading("Written to");
+    for (.., folder) in rows {
+        page.line(&format!("  {folder}"));
+    }
+    page.text
+}
+
+/// Header of the CSV that `run --format csv` prints: the name and every metric.
+pub fn csv_header() -> String {
+    let keys: Vec<&str> = all().map(|row| row.key).collect();
+    format!("name,{}\n", keys.join(","))
+}
+
+/// One row of that CSV; an absent figure is an empty cell.
+pub fn csv_line(name: &str, metrics: &Metrics) -> String {
+    let cells = all().map(|row| metrics.get(row.key).map_or(String::new(), cell::number));
+    format!("{},{}\n", quoted(name), cells.collect::<Vec<_>>().join(","))
+}
+
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '\n']) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_string()
+    }
+}
+
+/// What `--bare` prints: the name, then a figure a line.
+pub fn bare(name: &str, metrics: &Metrics) -> String {
+    let mut page = Page::default();
+    page.line(name);
+    for (key, _) in &metrics.values {
+        let label = find(key).map_or(*key, |metric| metric.label);
+        let figure = figure::of_key(metrics, key);
+        page.line(&format!("  {}{}", left(label, LABEL), right(&figure, 12)));
+    }
+    page.text
+}
+
+/// The same as CSV, a row a figure: `name,metric,value`.
+pub fn bare_csv(name: &str, metrics: &Metrics) -> String {
+    let cell = |key: &str| metrics.get(key).map_or(String::new(), cell::number);
+    let rows = metrics.values.iter();
+    rows.map(|(key, _)| format!("{},{key},{}\n", quoted(name), cell(key)))
+        .collect()
 }

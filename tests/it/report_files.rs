@@ -1,12 +1,15 @@
 //! A run told as a story, by hand: what its files say, that its books hold, and that a changed cell
 //! does not go unseen.
 
-use papertape::engine::Run;
+use papertape::engine::{self, Ambiguous, Run};
 use papertape::execution::{Order, OrderType, Outcome, Reason, Side};
+use papertape::market::{Bars, Market};
 use papertape::metrics;
 use papertape::portfolio::{Entry, EntryKind, IncomeRow, PositionSide, Stream, Trade, TradeStatus};
 use papertape::report::manifest::{FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile};
-use papertape::report::{csv, folder, manifest, verify};
+use papertape::report::{self, Summary, csv, folder, manifest, verify};
+use papertape::strategy::{Overrides, Strategy};
+use papertape::study::{self, Judged};
 use papertape::units::DAY_MICROS;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -409,4 +412,139 @@ fn an_earlier_run_is_exchanged_whole() {
     let names = beside.map(|e| e.unwrap().file_name().into_string().unwrap());
     let left: Vec<_> = names.filter(|n| n.starts_with(".story-again")).collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+/// The story as a judged run of a small strategy.
+fn judged() -> (Strategy, Market, Judged) {
+    let text = "name = \"Story\"\nabout = \"Buy A, then B.\"\n[rules]\nenter = \"close > 1\"\n\
+                [costs]\ncommission = 0.001\n[stops]\nstop = 0.05\ntarget = 0.1";
+    let overrides = Overrides::default();
+    let strategy = Strategy::parse(text, "strategies/story.toml", Path::new(""), &overrides);
+    let time: Vec<i64> = (0..15)
+        .map(|day| (MONDAY - 10 + day) * DAY_MICROS)
+        .collect();
+    let bars = |price| Bars::of_closes(time.clone(), vec![price; 15]).unwrap();
+    let tapes = vec![
+        ("A".to_string(), bars(100.0)),
+        ("B, Inc".to_string(), bars(21.0)),
+    ];
+    let market = Market::from_tapes(tapes).unwrap();
+    let run = story();
+    let cash = Run {
+        name: "cash".into(),
+        equity: vec![10_000.0; 5],
+        trades: Vec::new(),
+        ledger: Vec::new(),
+        orders: Vec::new(),
+        income: Vec::new(),
+        ..run.clone()
+    };
+    let mut run = run;
+    run.ambiguous = Some(Ambiguous {
+        trades: 1,
+        worst: 10_525.5,
+        path: 10_600.0,
+        best: 10_700.0,
+    });
+    let outcome = engine::Outcome {
+        run,
+        benchmarks: vec![("cash".to_string(), cash)],
+        left_out: Vec::new(),
+    };
+    let strategy = strategy.unwrap();
+    let judged = study::judge(&market, &strategy, outcome);
+    (strategy, market, judged)
+}
+
+#[test]
+fn the_summary_fits_the_page_and_adds_up() {
+    let (strategy, _, judged) = judged();
+    let summary = Summary::of(&strategy, &judged);
+    let names = vec!["manifest.json".to_string(), "equity.csv".to_string()];
+    let page = report::text::summary(&summary, Some(("reports/story", &names)));
+    println!("{page}");
+    for line in page.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+        assert_eq!(line.trim_end(), line);
+    }
+    for part in [
+        "2024-01-29 to 2024-02-02, 5 bars",
+        "dividends                                    25.00",
+        "change of equity                            525.50  10,000.00 to 10,525.50",
+        "filled               3   signal 3",
+        "rejected             1   cash 1",
+        "Written to reports/story",
+    ] {
+        assert!(page.contains(part), "no {part} in\n{page}");
+    }
+    let sum: f64 = summary.income.iter().map(|(_, amount)| amount).sum();
+    assert!((sum - summary.change_of_equity()).abs() < 1e-9);
+}
+
+#[test]
+fn json_has_every_key_and_no_nan() {
+    let (strategy, _, judged) = judged();
+    let summary = Summary::of(&strategy, &judged);
+    let line = report::json::line(&summary, &["reports/story/equity.csv".to_string()]);
+    assert_eq!(line.matches('\n').count(), 1);
+    let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+    for key in [
+        "schema",
+        "name",
+        "period",
+        "assumptions",
+        "metrics",
+        "absent",
+        "benchmarks",
+        "income",
+        "orders",
+        "caveats",
+        "files",
+    ] {
+        assert!(object.get(key).is_some(), "no {key}");
+    }
+    assert_eq!(object["schema"], 1);
+    assert_eq!(object["period"]["start"], "2024-01-29");
+    assert_eq!(object["orders"]["filled"], 3);
+    assert_eq!(object["income"]["dividends"], 25.0);
+    assert_eq!(object["assumptions"]["costs.commission"], 0.001);
+    for metrics in [&object["metrics"], &object["benchmarks"]["cash"]] {
+        for row in metrics::all() {
+            let value = &metrics[row.key];
+            assert!(value.is_number() || value.is_null(), "{}: {value}", row.key);
+        }
+    }
+    // What is null has a reason.
+    for (key, value) in object["metrics"].as_object().unwrap() {
+        assert_eq!(
+            value.is_null(),
+            object["absent"].get(key).is_some(),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn the_contents_of_a_folder_are_the_same_twice() {
+    let (strategy, market, judged) = judged();
+    let summary = Summary::of(&strategy, &judged);
+    let contents = || {
+        let flags = Flags::default();
+        report::contents::of_run(&strategy, &market, &judged, &summary, flags).unwrap()
+    };
+    let names: Vec<String> = contents().into_iter().map(|(name, _)| name).collect();
+    let expected = [
+        "metrics.json",
+        "equity.csv",
+        "trades.csv",
+        "orders.csv",
+        "ledger.csv",
+        "income.csv",
+        "tearsheet.png",
+        "trades.png",
+        "income.png",
+        "manifest.json",
+    ];
+    assert_eq!(names, expected);
+    assert!(contents() == contents(), "two writings of one run differ");
 }

@@ -1,0 +1,97 @@
+//! `compare A B …`: strategies and finished runs side by side.
+
+use crate::cli::flags::StrategyFlags;
+use crate::cli::simulated::simulated;
+use crate::cli::{Context, Exit, Format};
+use papertape::error::{Error, Problem, Result};
+use papertape::report::comparison::Comparison;
+use papertape::report::contents;
+use papertape::report::record::Record;
+use papertape::strategy::Strategy;
+use papertape::study;
+use std::path::{Path, PathBuf};
+
+/// Name of the chart in the folder.
+const PICTURE: &str = "compare.png";
+
+/// Arguments of the verb.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Strategy files and folders of finished runs, in any mix
+    #[arg(required = true, num_args = 2.., value_name = "FILE|DIR")]
+    runs: Vec<PathBuf>,
+    #[command(flatten)]
+    strategy: StrategyFlags,
+    /// Folder of compare.png
+    #[arg(long, value_name = "DIR", default_value = "reports/compare")]
+    out: PathBuf,
+    /// Write into a folder that holds something else
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
+    claim(&args.out, args.force)?;
+    let records = study::each(&args.runs, io.jobs, |path| record(path, &args.strategy));
+    let (mut good, mut problems) = (Vec::new(), Vec::new());
+    for record in records {
+        match record {
+            Ok(record) => good.push(record),
+            Err(error) => problems.push(error),
+        }
+    }
+    // The first error is told whole, with its carets; the others would need their own texts.
+    if let Some(error) = problems.into_iter().next() {
+        return Err(error);
+    }
+    let comparison = Comparison::of(good);
+    let picture = comparison.picture()?;
+    write(&args.out, &picture)?;
+    match io.format {
+        Format::Table => {
+            io.print(comparison.text());
+            io.print(format!(
+                "\nWritten to {}\n",
+                contents::shown(&args.out.join(PICTURE))
+            ));
+        }
+        Format::Json => io.print(comparison.json()),
+        Format::Csv => io.print(comparison.csv()),
+    }
+    Ok(Exit::Done)
+}
+
+fn record(path: &Path, flags: &StrategyFlags) -> Result<Record> {
+    if path.is_dir() {
+        return Record::read(path);
+    }
+    let strategy = Strategy::read(path, &flags.overrides())?;
+    Ok(Record::of(&simulated(&strategy, None)?.judged))
+}
+
+/// The folder may hold an earlier chart, and nothing else unless `--force` is given.
+fn claim(dir: &Path, force: bool) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Ok(());
+    };
+    let is_other = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name() != PICTURE)
+    };
+    if force || !entries.into_iter().any(is_other) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Problem::new(format!(
+            "{} holds something else than a comparison",
+            dir.display()
+        ))
+        .help("give another folder with --out, or --force to write into this one"),
+    ))
+}
+
+fn write(dir: &Path, picture: &[u8]) -> Result<()> {
+    let path = dir.join(PICTURE);
+    std::fs::create_dir_all(dir)
+        .and_then(|()| std::fs::write(&path, picture))
+        .map_err(|cause| Problem::new(format!("cannot write {}: {cause}", path.display())).into())
+}

@@ -1,0 +1,193 @@
+//! `run FILE…`: simulate, print the summary, write the run's folder.
+
+use crate::cli::flags::StrategyFlags;
+use crate::cli::simulated::{Simulated, kept, simulated};
+use crate::cli::{Context, Exit, Format};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use papertape::engine;
+use papertape::error::{Error, Problem, Result};
+use papertape::metrics;
+use papertape::report::{contents, folder, json, text};
+use papertape::strategy::Strategy;
+use papertape::study;
+use std::path::{Path, PathBuf};
+
+/// Where runs go unless `--out` says otherwise.
+const REPORTS: &str = "reports";
+
+/// Arguments of the verb.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Strategy files; several run in parallel
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    strategy: StrategyFlags,
+    /// The run's folder, or the parent of all when there are several [default: reports/<file>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write into a folder that holds something else than a run of this strategy
+    #[arg(long)]
+    force: bool,
+    /// Five figures and nothing else: no files, no benchmarks, no bootstrap
+    #[arg(long)]
+    bare: bool,
+}
+
+pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
+    if args.bare {
+        return bare(&args, io);
+    }
+    let jobs = jobs(&args, io)?;
+    let bar = progress(jobs.len(), io);
+    let done = study::each(&jobs, io.jobs, |job| {
+        let run = job.run(&args);
+        bar.inc(1);
+        run
+    });
+    bar.finish_and_clear();
+    let several = jobs.len() > 1;
+    let mut finished = Vec::new();
+    let mut failures = Vec::new();
+    for (job, outcome) in jobs.iter().zip(done) {
+        match outcome {
+            Ok(run) => finished.push((job, run)),
+            Err(error) => failures.push(error),
+        }
+    }
+    for (_, run) in &finished {
+        run.notes.iter().for_each(|note| io.note(note));
+    }
+    print(&finished, several, io);
+    failed(failures, io)
+}
+
+/// A strategy and the folder that its run goes to.
+struct Job {
+    strategy: Strategy,
+    folder: PathBuf,
+}
+
+impl Job {
+    fn run(&self, args: &Args) -> Result<Simulated> {
+        let run = simulated(&self.strategy, Some(kept(&args.strategy)))?;
+        folder::write(&self.folder, &run.files)?;
+        Ok(run)
+    }
+
+    /// Path of a file of the folder, to show.
+    fn shown(&self, name: &str) -> String {
+        contents::shown(&self.folder.join(name))
+    }
+}
+
+/// Reads all strategies and checks their folders before anything is computed.
+fn jobs(args: &Args, io: &mut Context) -> Result<Vec<Job>> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut failures = Vec::new();
+    for file in &args.files {
+        match job(file, args) {
+            Ok(job) if jobs.iter().any(|other| other.folder == job.folder) => {
+                failures.push(same_folder(file, &job.folder));
+            }
+            Ok(job) => jobs.push(job),
+            Err(error) => failures.push(error),
+        }
+    }
+    failed(failures, io).map(|_| jobs)
+}
+
+fn job(file: &Path, args: &Args) -> Result<Job> {
+    let strategy = Strategy::read(file, &args.strategy.overrides())?;
+    let folder = match &args.out {
+        Some(out) if args.files.len() == 1 => out.clone(),
+        Some(out) => out.join(&strategy.stem),
+        None => Path::new(REPORTS).join(&strategy.stem),
+    };
+    folder::claim(&folder, &strategy.name, &contents::shown(file), args.force)?;
+    Ok(Job { strategy, folder })
+}
+
+fn same_folder(file: &Path, folder: &Path) -> Error {
+    let (file, folder) = (file.display(), folder.display());
+    Error::new(
+        Problem::new(format!("two runs would go to {folder}"))
+            .in_file(file.to_string())
+            .help("rename one of the files, or run them apart with --out"),
+    )
+}
+
+/// Prints all errors but the last, which is returned for the caller to print.
+fn failed(mut failures: Vec<Error>, io: &mut Context) -> Result<Exit> {
+    let Some(last) = failures.pop() else {
+        return Ok(Exit::Done);
+    };
+    failures.iter().for_each(|error| io.report(error));
+    Err(last)
+}
+
+/// A bar on a terminal when several files run; hidden otherwise.
+fn progress(runs: usize, io: &Context) -> ProgressBar {
+    let bar = ProgressBar::new(runs as u64);
+    if runs < 2 || io.quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
+fn print(finished: &[(&Job, Simulated)], several: bool, io: &mut Context) {
+    if io.format == Format::Csv {
+        io.print(text::csv_header());
+    }
+    for (at, (job, run)) in finished.iter().enumerate() {
+        let names: Vec<String> = run.files.iter().map(|(name, _)| name.clone()).collect();
+        match io.format {
+            Format::Json => {
+                let paths: Vec<String> = names.iter().map(|name| job.shown(name)).collect();
+                io.print(json::line(&run.summary, &paths));
+            }
+            Format::Csv => io.print(text::csv_line(&run.summary.name, &run.summary.metrics)),
+            Format::Table if several && io.verbose == 0 => {}
+            Format::Table => {
+                if at > 0 {
+                    io.print("\n\n");
+                }
+                let folder = contents::shown(&job.folder);
+                io.print(text::summary(&run.summary, Some((&folder, &names))));
+            }
+        }
+    }
+    if io.format == Format::Table && several {
+        let rows = finished.iter().map(|(job, run)| {
+            let folder = contents::shown(&job.folder);
+            (
+                run.summary.name.clone(),
+                run.summary.metrics.clone(),
+                folder,
+            )
+        });
+        io.print(text::several(&rows.collect::<Vec<_>>()));
+    }
+}
+
+/// The path that speed is measured with: the least that answers how a strategy did.
+fn bare(args: &Args, io: &mut Context) -> Result<Exit> {
+    let done = study::each(&args.files, io.jobs, |file| {
+        let strategy = Strategy::read(file, &args.strategy.overrides())?;
+        let market = engine::read_market(&strategy, false)?;
+        let run = engine::backtest_bare(&market, &strategy)?;
+        Ok((strategy.name, metrics::bare_of_run(&run)))
+    });
+    let mut failures = Vec::new();
+    for outcome in done {
+        match outcome {
+            Ok((name, metrics)) => io.print(match io.format {
+                Format::Json => json::bare_line(&name, &metrics),
+                Format::Csv => text::bare_csv(&name, &metrics),
+                Format::Table => text::bare(&name, &metrics),
+            }),
+            Err(error) => failures.push(error),
+        }
+    }
+    failed(failures, io)
+}

@@ -1,0 +1,155 @@
+//! Everything that a run's folder holds, as bytes: the same inputs give the same bytes. Where they
+//! are written is left to `folder.rs`.
+
+use crate::error::Result;
+use crate::market::Market;
+use crate::metrics::bootstrap;
+use crate::report::folder::NewFile;
+use crate::report::manifest::{
+    self, Assumption, FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile,
+};
+use crate::report::summary::Summary;
+use crate::report::{csv, json, pictures};
+use crate::strategy::{Rate, Strategy};
+use crate::study::{Judged, series};
+use std::path::Path;
+
+/// The files of a run, the manifest last. `flags` are those of the command line that changed the
+/// result.
+///
+/// # Errors
+/// A rate file that was read a moment ago can no longer be read, or a chart cannot be drawn.
+pub fn of_run(
+    strategy: &Strategy,
+    market: &Market,
+    judged: &Judged,
+    summary: &Summary,
+    flags: Flags,
+) -> Result<Vec<NewFile>> {
+    let run = &judged.outcome.run;
+    let benchmarks = judged.outcome.benchmarks.iter();
+    let benchmarks: Vec<(&str, &[f64])> = benchmarks
+        .map(|(name, run)| (name.as_str(), run.equity.as_slice()))
+        .collect();
+    let drawdown = &judged.curves.drawdown;
+    let mut files = vec![
+        ("metrics.json".to_string(), Vec::new()),
+        (
+            "equity.csv".to_string(),
+            csv::equity(run, drawdown, &benchmarks),
+        ),
+        ("trades.csv".to_string(), csv::trades(run)),
+        ("orders.csv".to_string(), csv::orders(run)),
+        ("ledger.csv".to_string(), csv::ledger(run)),
+        ("income.csv".to_string(), csv::income(run)),
+    ];
+    if !run.each.is_empty() {
+        let name = "equity_by_symbol.csv".to_string();
+        files.push((name, csv::equity_by_symbol(run)));
+    }
+    if strategy.report.charts {
+        let drawn = series(market, strategy, run);
+        files.extend(pictures::of_run(summary, judged, market, &drawn)?);
+    }
+    let mut names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+    names.push(manifest::FILE_NAME.to_string());
+    files[0].1 = json::pretty(summary, &names).into_bytes();
+    let manifest = manifest(strategy, market, flags, &files)?;
+    files.push((manifest::FILE_NAME.to_string(), manifest.to_bytes()));
+    Ok(files)
+}
+
+fn manifest(
+    strategy: &Strategy,
+    market: &Market,
+    flags: Flags,
+    files: &[NewFile],
+) -> Result<Manifest> {
+    let text = &strategy.source.text;
+    let hashes = files.iter().map(|(name, bytes)| FileHash {
+        file: name.clone(),
+        sha256: manifest::sha256(bytes),
+    });
+    let assumptions = strategy.assumptions.iter();
+    Ok(Manifest {
+        schema: SCHEMA,
+        program: Program::this(),
+        strategy: StrategyFile {
+            name: strategy.name.clone(),
+            file: shown(Path::new(&strategy.source.name)),
+            text: text.clone(),
+            sha256: manifest::sha256(text.as_bytes()),
+        },
+        data: data(strategy, market)?,
+        assumptions: assumptions
+            .map(|(key, value, given)| Assumption {
+                key: key.clone(),
+                value: value.clone(),
+                given: *given,
+            })
+            .collect(),
+        flags,
+        seed: bootstrap::SEED,
+        trials: None,
+        files: hashes.collect(),
+    })
+}
+
+/// Files of prices and actions as the reader hashed them, then those of rates.
+fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>> {
+    let read = market.files.iter().map(|(file, sha256)| FileHash {
+        file: shown(Path::new(file)),
+        sha256: sha256.clone(),
+    });
+    let mut data: Vec<FileHash> = read.collect();
+    let rates = [
+        Some(&strategy.cash.yield_),
+        strategy.cash.hurdle.as_ref(),
+        strategy.benchmark.rate.as_ref(),
+        strategy.data.dividend_yield.as_ref(),
+    ];
+    for rate in rates.into_iter().flatten() {
+        let Rate::File(path) = rate else { continue };
+        let file = shown(path);
+        if data.iter().all(|known| known.file != file) {
+            let sha256 = manifest::sha256_of_file(path)?;
+            data.push(FileHash { file, sha256 });
+        }
+    }
+    Ok(data)
+}
+
+/// A path as every system writes it: `/` between folders, and `a/../b` as `b`.
+pub fn shown(path: &Path) -> String {
+    let text = path.display().to_string().replace('\\', "/");
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.split('/') {
+        match (part, parts.last()) {
+            (".", _) => {}
+            ("..", Some(&last)) if last != ".." && !last.is_empty() => {
+                parts.pop();
+            }
+            ("", Some(_)) => {}
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_without_detours() {
+        let cases = [
+            ("strategies/../data/stocks/AAPL.csv", "data/stocks/AAPL.csv"),
+            ("./x.toml", "x.toml"),
+            ("../../x.toml", "../../x.toml"),
+            ("/a//b/./c", "/a/b/c"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(shown(Path::new(path)), expected);
+        }
+    }
+}
