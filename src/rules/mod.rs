@@ -91,9 +91,25 @@ pub struct Vocabulary {
     pub interval: Interval,
     /// Bars of the data in a session, for estimates of warm-up on coarser bars.
     pub bars_a_session: f64,
+    /// The data has not been read: a name that is not known may be a column or a symbol of it, and
+    /// is passed over without a word.
+    pub is_open: bool,
 }
 
 impl Vocabulary {
+    /// For mistakes that can be told without data: syntax, functions, arguments, kinds.
+    pub fn open() -> Self {
+        let columns = ["open", "high", "low", "close", "volume", "iv"];
+        Vocabulary {
+            columns: columns.map(str::to_string).to_vec(),
+            has_volume: true,
+            symbols: Vec::new(),
+            interval: Interval::Minutes(1),
+            bars_a_session: 1.0,
+            is_open: true,
+        }
+    }
+
     /// The names of a market's data.
     pub fn of(market: &Market) -> Self {
         let tapes = &market.tapes;
@@ -114,6 +130,7 @@ impl Vocabulary {
             symbols: tapes.iter().map(|tape| tape.symbol.clone()).collect(),
             interval: market.interval,
             bars_a_session: market.periods.bars_a_session,
+            is_open: false,
         }
     }
 }

@@ -159,6 +159,10 @@ fn unknown_name(compiler: &mut Compiler<'_>, scope: Scope<'_>, span: &Range<usiz
         return;
     }
     let name = scope.at(span);
+    let is_function = functions::find(name).is_some() || indicators::find(name).is_some();
+    if compiler.vocabulary.is_open && !is_function {
+        return;
+    }
     let signature = functions::find(name)
         .map(|row| row.signature.to_string())
         .or_else(|| indicators::find(name).map(super::calls::signature));
@@ -282,6 +286,9 @@ pub(super) fn foreign<'a>(
     symbol: &Range<usize>,
     name: &Range<usize>,
 ) -> Option<ExprId> {
+    if compiler.vocabulary.is_open {
+        return None;
+    }
     let written = scope.at(symbol);
     let known = compiler.vocabulary.symbols.iter().any(|s| s == written);
     if !known {

@@ -155,6 +155,9 @@ impl Strategy {
         if problems.is_empty() {
             return Ok(strategy);
         }
+        // Names are not judged here: they may be columns of the data, which is not read.
+        let placed = strategy.mistakes().into_iter().filter(|p| p.span.is_some());
+        problems.extend(placed);
         problems.sort_by_key(|p| p.span.as_ref().map_or(usize::MAX, |s| s.start));
         Err(Error::all(problems).with_source(name, text))
     }

@@ -2,7 +2,7 @@
 //! and whether it may read the open position. What is done with their columns is left to the
 //! engine and to `check` and `explain`.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::rules::{ExprId, Kind, Program, Request, Vocabulary};
 use crate::strategy::{Distance, ExprText, SizeMethod, Strategy};
 
@@ -69,20 +69,32 @@ impl Strategy {
         plain.chain(distances).chain(volatility).collect()
     }
 
+    /// The expressions of `[series]`.
+    fn series_requests(&self) -> Vec<Request<'_>> {
+        let series = self.series.iter();
+        series
+            .map(|(name, text)| match text.key.strip_prefix("series.") {
+                Some(of_key) if of_key == name => request(&text.key, text, Kind::Any, false),
+                _ => request(name, text, Kind::Any, false),
+            })
+            .collect()
+    }
+
+    /// Mistakes of expressions that can be told without the data: syntax, functions, arguments,
+    /// kinds. They have their places in the strategy file, or name a flag's key.
+    pub(super) fn mistakes(&self) -> Vec<Problem> {
+        let (series, requests) = (self.series_requests(), self.requests());
+        Program::compile(&self.params, &series, &requests, &Vocabulary::open())
+            .err()
+            .unwrap_or_default()
+    }
+
     /// Compiles every expression against the names that the data has.
     ///
     /// # Errors
     /// All mistakes of all expressions at once, with their places in the strategy file.
     pub fn compile(&self, vocabulary: &Vocabulary) -> Result<Compiled> {
-        let requests = self.requests();
-        let series: Vec<Request<'_>> = self
-            .series
-            .iter()
-            .map(|(name, text)| match text.key.strip_prefix("series.") {
-                Some(of_key) if of_key == name => request(&text.key, text, Kind::Any, false),
-                _ => request(name, text, Kind::Any, false),
-            })
-            .collect();
+        let (series, requests) = (self.series_requests(), self.requests());
         let program = Program::compile(&self.params, &series, &requests, vocabulary)
             .map_err(|p| Error::all(p).with_source(&self.source.name, &self.source.text))?;
         let key = |(at, r): (usize, &Request<'_>)| (r.key.to_owned(), program.wanted(at));

@@ -12,6 +12,7 @@ fn vocabulary() -> Vocabulary {
         symbols: ["AAPL", "BRK.B", "SPY", "^VIX"].map(String::from).to_vec(),
         interval: Interval::Day,
         bars_a_session: 1.0,
+        is_open: false,
     }
 }
 

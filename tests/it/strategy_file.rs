@@ -908,6 +908,22 @@ fn all_mistakes_are_shown_at_once_in_file_order() {
 }
 
 #[test]
+fn mistakes_of_expressions_stand_beside_those_of_keys() {
+    let text = "[rules]\nenter = \"rsi(n) < 30 and\"\nexit = \"sma(some_column, 0) > 1\"\npriority = \"rsy(5) + SPY:close\"\n[params]\nn = \"x\"\n[series]\na = \"b + later\"\n";
+    let error = parse(text).unwrap_err();
+    let shown = error.to_string();
+    let lines: Vec<&str> = shown.lines().collect();
+    for (line, words) in [(2, ""), (3, ""), (4, "`rsi`"), (6, "params.n")] {
+        let at = format!("s/dip.toml:{line}:");
+        let found = lines
+            .iter()
+            .filter(|l| l.starts_with(&at) && l.contains(words));
+        assert_eq!(found.count(), 1, "{at} {words}\n{shown}");
+    }
+    assert_eq!(lines.len(), 4, "names may be columns of the data: {shown}");
+}
+
+#[test]
 fn without_a_rule_nothing_runs() {
     for text in ["", "name = \"x\"", "[data]\nsource = \"x\""] {
         let error = parse(text).unwrap_err();
