@@ -4,7 +4,7 @@
 //! [`super::seen`] gives the columns that everything starts from.
 
 use super::functions::Clock;
-use super::plan::{Arithmetic, Base, ExprId, Kind, Op, Plan, Unary, arithmetic, unary};
+use super::plan::{Arithmetic, Base, ExprId, Kind, Op, Plan, Unary, arithmetic, finite, unary};
 use super::seen::{History, View};
 use super::{Columns, EvalOptions, Mask};
 use crate::indicators::Inputs;
@@ -270,7 +270,9 @@ impl<'a> Bench<'a> {
             volume: volume.as_ref().map_or(&[], |v| &v[..self.len]),
             periods_a_year: view.periods_a_year(frame),
         };
-        call.row.run(&inputs, &call.args)
+        let mut column = call.row.run(&inputs, &call.args);
+        without_infinities(&mut column);
+        column
     }
 
     /// A coarse node on the tape's own bars: its value at the last completed coarse bar.
@@ -291,6 +293,15 @@ impl<'a> Bench<'a> {
             Some(Data::Truth(value)) => answers(&|_| *value),
             None => Data::Level(f64::NAN),
         }
+    }
+}
+
+/// Numbers that grew beyond what an f64 holds become "no value". Ordinary prices never get there,
+/// so that looking is all this costs.
+fn without_infinities(column: &mut [f64]) {
+    let infinite = column.iter().fold(false, |any, x| any | x.is_infinite());
+    if infinite {
+        column.iter_mut().for_each(|x| *x = finite(*x));
     }
 }
 

@@ -8,6 +8,7 @@ mod chart;
 mod cli;
 mod eval;
 mod explain;
+mod fuzz_rules;
 mod golden_runs;
 mod indicators;
 mod load;
