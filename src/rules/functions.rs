@@ -279,7 +279,6 @@ static ROWS: &[Function] = &[
         takes: &[Takes::Bars],
         builds: Builds::IvRank,
         family: "volatility",
-        ..ARITHMETIC
     },
     Function {
         name: "random",

@@ -402,8 +402,8 @@ impl Plan {
 /// No value instead of an infinite one.
 #[inline(always)]
 pub(super) fn finite(x: f64) -> f64 {
-    // x - x is 0 for a finite number and NaN for the others.
-    x + (x - x)
+    // x * 0 is 0 for a finite number and NaN for the others.
+    x + x * 0.0
 }
 
 /// A function of one number; NaN where it has no value.
@@ -427,7 +427,7 @@ pub(super) fn arithmetic(f: Arithmetic, a: f64, b: f64) -> f64 {
         Arithmetic::Multiply => finite(a * b),
         Arithmetic::Divide => finite(a / b),
         // NaN on either side must win, which neither `f64::min` nor a bare comparison does.
-        Arithmetic::Min => (if a < b { a } else { b }) + (a - a) + (b - b),
-        Arithmetic::Max => (if a > b { a } else { b }) + (a - a) + (b - b),
+        Arithmetic::Min => (if a < b { a } else { b }) + a * 0.0 + b * 0.0,
+        Arithmetic::Max => (if a > b { a } else { b }) + a * 0.0 + b * 0.0,
     }
 }
