@@ -3,6 +3,8 @@
 //! The inputs are those of the test suite (`tests/it/fuzz_rules.rs`). Without a count 100,000 are
 //! tried. A panic prints its input and ends with status 1; what was tried is printed at the end.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
 #[path = "../tests/it/fuzz_rules.rs"]
 mod fuzz_rules;
 #[path = "../tests/it/rules_grammar.rs"]

@@ -3,6 +3,8 @@
 //! `cargo bench --bench rules`. Times are the best of several passes on one core; CPU time of
 //! other programs on the machine only makes them worse.
 
+#![allow(clippy::print_stdout)]
+
 use papertape::market::{Bars, Market};
 use papertape::rules::{EvalOptions, Kind, Program, Request, Vocabulary};
 use papertape::units::DAY_MICROS;

@@ -1,5 +1,7 @@
 //! The verb `eval`: rows, cells, files and errors.
 
+#![allow(clippy::unwrap_used)]
+
 use papertape::market::{Market, ReadOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -4,6 +4,8 @@
 //! Inputs are random expressions of the grammar, mutations of them and of a small corpus, and soups
 //! of tokens. The suite runs some thousands; `benches/fuzz_rules.rs` runs millions.
 
+#![allow(clippy::unwrap_used)]
+
 use crate::rules_grammar::{Draw, Grammar, Unit};
 use papertape::market::{Action, ActionKind, Bars, Calendar, Interval, Market};
 use papertape::rules::{Columns, EvalOptions, Held, Kind, Program, Request, Value, Vocabulary};
@@ -12,38 +14,38 @@ use papertape::units::DAY_MICROS;
 const VALID: &str = include_str!("../corpus/rules/valid.txt");
 const BROKEN: &str = include_str!("../corpus/rules/broken.txt");
 
-/// Small markets that differ in all that expressions look at, with their names.
-pub(crate) fn markets() -> Vec<(Market, Vocabulary)> {
-    let days = |n: i64| {
-        (0..n)
-            .map(|d| (4 + d + d / 5) * DAY_MICROS)
-            .collect::<Vec<_>>()
-    };
-    let walk = |n: i64, by: f64| {
-        (0..n)
-            .map(|i| by * (10 + i * i % 7) as f64)
-            .collect::<Vec<_>>()
-    };
-    let full = |time: Vec<i64>, by: f64| {
-        let n = time.len() as i64;
-        let close = walk(n, by);
-        let high = close.iter().map(|c| c * 1.25).collect();
-        let low = close.iter().map(|c| c * 0.5).collect();
-        let volume = (0..n).map(|i| (i % 4 * 100) as f64).collect();
-        let gaps = |every: i64| {
-            let cell = |i: i64| {
-                if i % every == 3 {
-                    f64::NAN
-                } else {
-                    0.1 * i as f64
-                }
-            };
-            (0..n).map(cell).collect::<Vec<_>>()
+fn days(n: i64) -> Vec<i64> {
+    (0..n).map(|d| (4 + d + d / 5) * DAY_MICROS).collect()
+}
+
+fn walk(n: i64, by: f64) -> Vec<f64> {
+    (0..n).map(|i| by * (10 + i * i % 7) as f64).collect()
+}
+
+/// Bars with volume and two columns with missing cells.
+fn full(time: Vec<i64>, by: f64) -> Bars {
+    let n = time.len() as i64;
+    let close = walk(n, by);
+    let high = close.iter().map(|c| c * 1.25).collect();
+    let low = close.iter().map(|c| c * 0.5).collect();
+    let volume = (0..n).map(|i| (i % 4 * 100) as f64).collect();
+    let gaps = |every: i64| {
+        let cell = |i: i64| {
+            if i % every == 3 {
+                f64::NAN
+            } else {
+                0.1 * i as f64
+            }
         };
-        let bars = Bars::new(time, close.clone(), high, low, close, Some(volume));
-        let bars = bars.and_then(|bars| bars.with_extra("iv", gaps(5)));
-        bars.and_then(|bars| bars.with_extra("z", gaps(4))).unwrap()
+        (0..n).map(cell).collect::<Vec<_>>()
     };
+    let bars = Bars::new(time, close.clone(), high, low, close, Some(volume));
+    let bars = bars.and_then(|bars| bars.with_extra("iv", gaps(5)));
+    bars.and_then(|bars| bars.with_extra("z", gaps(4))).unwrap()
+}
+
+/// Five symbols that have little in common, with splits and a dividend.
+fn several() -> Market {
     let action = |symbol: &str, kind, day: i64, value| Action {
         time: day * DAY_MICROS,
         symbol: symbol.into(),
@@ -52,21 +54,26 @@ pub(crate) fn markets() -> Vec<(Market, Vocabulary)> {
         pay: None,
         declared: None,
     };
-    let several = Market::from_tapes(vec![
+    let small = Bars::of_closes(days(11), walk(11, 1e-300)).unwrap();
+    let tapes = vec![
         ("A".into(), full(days(14), 1.0)),
         ("B".into(), full(days(9), 10.0).slice(2..9)),
-        (
-            "C".into(),
-            Bars::of_closes(days(11), walk(11, 1e-300)).unwrap(),
-        ),
+        ("C".into(), small),
         ("SPY".into(), Bars::of_closes(days(1), vec![1e300]).unwrap()),
         ("BRK.B".into(), full(days(12), 1e306)),
-    ]);
-    let several = several.unwrap().with_actions(vec![
+    ];
+    let mut market = Market::from_tapes(tapes).unwrap().with_actions(vec![
         action("A", ActionKind::Split, 9, 3.0),
         action("A", ActionKind::Dividend, 12, 0.5),
         action("B", ActionKind::Split, 10, 0.1),
     ]);
+    market.calendar = Calendar::Nyse;
+    market.interval = Interval::Day;
+    market
+}
+
+/// Small markets that differ in all that expressions look at, with their names.
+pub(crate) fn markets() -> Vec<(Market, Vocabulary)> {
     let three = |bars: [Bars; 3]| {
         let named = ["A", "B", "C"].map(String::from).into_iter().zip(bars);
         Market::from_tapes(named.collect()).unwrap()
@@ -74,19 +81,16 @@ pub(crate) fn markets() -> Vec<(Market, Vocabulary)> {
     let flat = Bars::of_closes(days(8), vec![5.0; 8]).unwrap();
     let flat = flat.with_extra("z", vec![2.0; 8]).unwrap();
     let minutes = |n: i64| full((0..n).map(|i| i * 600_000_000).collect(), 1.0);
-    let mut all = vec![
-        several,
+    let all = [
+        several(),
         three([flat.clone(), flat.slice(1..5), flat]),
         three([minutes(30), minutes(12).slice(3..12), minutes(1)]),
     ];
-    all[0].calendar = Calendar::Nyse;
-    all[0].interval = Interval::Day;
-    all.into_iter()
-        .map(|market| {
-            let vocabulary = Vocabulary::of(&market);
-            (market, vocabulary)
-        })
-        .collect()
+    let named = all.into_iter().map(|market| {
+        let vocabulary = Vocabulary::of(&market);
+        (market, vocabulary)
+    });
+    named.collect()
 }
 
 const TOKENS: &[&str] = &[
@@ -210,7 +214,7 @@ fn mutate(draw: &mut Draw, bytes: &mut Vec<u8>) {
             let at = draw.below(bytes.len());
             bytes[at] = draw.below(256) as u8;
         }
-        4 => {
+        3 => {
             let again = bytes[at.min(end)..end].repeat(1 + draw.below(3));
             bytes.splice(at..at, again);
         }
@@ -285,7 +289,7 @@ pub(crate) fn attempt(seed: u64, markets: &[(Market, Vocabulary)]) -> bool {
 fn evaluate(program: &Program, market: &Market, seed: u64) {
     let options = EvalOptions {
         periods_a_year: 252.0,
-        total_return: seed % 3 == 0,
+        total_return: seed.is_multiple_of(3),
     };
     let id = program.wanted(0);
     let columns = program.evaluate(market, &options).unwrap();

@@ -1,5 +1,7 @@
 //! Mistakes in expressions: what is said, where, and that all of them are said at once.
 
+#![allow(clippy::unwrap_used)]
+
 use papertape::error::Problem;
 use papertape::market::Interval;
 use papertape::rules::{Kind, Program, Request, Vocabulary};

@@ -1,5 +1,7 @@
 //! Values of expressions, worked out by hand on small columns: every function and its edges.
 
+#![allow(clippy::unwrap_used)]
+
 use papertape::market::{Action, ActionKind, Bars, Calendar, Interval, Market, midnight};
 use papertape::rules::{
     Columns, EvalOptions, Held, Kind, Mask, Program, Request, Value, Vocabulary, functions,
