@@ -43,7 +43,8 @@ fn main() {
     );
     for file in files {
         let (mut wall, mut cpu, mut bars) = (f64::INFINITY, f64::INFINITY, 0);
-        let small = std::fs::metadata(&file).is_ok_and(|about| about.len() < 1_000_000);
+        let small =
+            std::fs::metadata(&file).is_ok_and(|about| about.is_file() && about.len() < 1_000_000);
         let repeats = if small { 1000 } else { 1 };
         for _ in 0..5 {
             let (start, cpu_start) = (Instant::now(), cpu_seconds());

@@ -704,7 +704,8 @@ impl Draft<'_> {
                 Some(Open | High | Low | Volume | Symbol)
             ) && !ticker(*column)
         };
-        if self.has(Close) || (0..self.headers.len()).filter(claimed).count() > 1 {
+        if self.has(Close) || self.is_chain() || (0..self.headers.len()).filter(claimed).count() > 1
+        {
             return false;
         }
         let unknown = |column: usize| {
@@ -819,12 +820,15 @@ impl Draft<'_> {
         }
     }
 
+    /// Quotes of options are no prices of the underlying.
+    fn is_chain(&self) -> bool {
+        let has = |mark: &str| self.names.iter().any(|name| name == mark);
+        has("strike") && (has("expiration") || has("expiry"))
+    }
+
     fn missing(&self, field: &str) -> Error {
         let headers: Vec<&str> = self.headers.iter().map(|raw| raw.trim()).collect();
-        let chain = ["strike", "expiration"]
-            .iter()
-            .all(|mark| self.names.iter().any(|name| name == mark));
-        let help = if chain {
+        let help = if self.is_chain() {
             "this is a table of option quotes, not of prices".to_string()
         } else {
             format!("name it with --columns {field}=NAME")
