@@ -235,21 +235,7 @@ struct Head {
 
 impl Head {
     fn read(text: &[u8], mut dialect: Dialect, request: &Request<'_>) -> Result<Head> {
-        let mut at = 0;
-        let mut line_number = 0;
-        // Empty lines, comments and a spreadsheet's `sep=;` may stand before the header.
-        let header = loop {
-            let Some(line) = line_at(text, at) else {
-                return Err(Problem::new("the file is empty").into());
-            };
-            at += line.len() + 1;
-            line_number += 1;
-            let bare = line.trim_ascii();
-            let hint = bare.len() <= 6 && bare.starts_with(b"sep=");
-            if !(bare.is_empty() || bare[0] == b'#' || hint) {
-                break line;
-            }
-        };
+        let (header, at, line_number) = header_line(text)?;
         dialect = Dialect {
             delimiter: Dialect::detect(header).delimiter,
             ..dialect
@@ -305,6 +291,23 @@ impl Head {
             lines: line_number - u64::from(headerless),
         })
     }
+}
+
+/// The header, the byte behind it and its 1-based line: empty lines, comments and a spreadsheet's
+/// `sep=;` may stand before it.
+fn header_line(text: &[u8]) -> Result<(&[u8], usize, u64)> {
+    let mut at = 0;
+    let mut line_number = 0;
+    while let Some(line) = line_at(text, at) {
+        at += line.len() + 1;
+        line_number += 1;
+        let bare = line.trim_ascii();
+        let hint = bare.len() <= 6 && bare.starts_with(b"sep=");
+        if !(bare.is_empty() || bare[0] == b'#' || hint) {
+            return Ok((line, at, line_number));
+        }
+    }
+    Err(Problem::new("the file is empty").into())
 }
 
 /// Bytes before the line with this 1-based number.
