@@ -28,7 +28,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
         io.print("file,severity,code,message,help\n");
     }
     for file in &args.files {
-        match look(file, &args.flags) {
+        match look(file, &args.flags, io) {
             Ok((strategy, review)) => {
                 if !review.passed() {
                     exit = Exit::CheckFailed;
@@ -46,9 +46,12 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     failed.map_or(Ok(exit), Err)
 }
 
-fn look(file: &Path, flags: &StrategyFlags) -> Result<(Strategy, Review)> {
+fn look(file: &Path, flags: &StrategyFlags, io: &mut Context) -> Result<(Strategy, Review)> {
     let strategy = Strategy::read(file, &flags.overrides())?;
     let market = read_market(&strategy, false)?;
+    for note in &market.notes {
+        io.detail(note);
+    }
     let review = review(&strategy, &market)?;
     Ok((strategy, review))
 }
