@@ -6,6 +6,7 @@
 use crate::engine::input::{Distances, Signals};
 use crate::engine::pending::{Ask, Pending};
 use crate::engine::simulate::Sim;
+use crate::execution::cost::fee;
 use crate::execution::{OrderType, Outcome, Reason, Side};
 use crate::portfolio::{Offset, Protection};
 use crate::rules::Held;
@@ -173,7 +174,8 @@ impl Sim<'_, '_> {
     }
 
     fn decide_rules(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
-        if !self.input.decides.is_empty() && !self.input.decides[bar] {
+        let scheduled = self.input.decides.is_empty() || self.input.decides[bar];
+        if !scheduled && self.input.strategy.rules.hold_bars_max.is_none() {
             return;
         }
         let called = wants.len();
@@ -181,7 +183,14 @@ impl Sim<'_, '_> {
             let Some(own) = self.input.symbols[slot].own_bar(bar) else {
                 continue;
             };
-            let says = self.says(slot, own);
+            let mut says = self.says(slot, own);
+            if !scheduled {
+                // Rules wait for their day; the time that a position may be held does not.
+                says = Says {
+                    time: says.time,
+                    ..Says::default()
+                };
+            }
             if says == Says::default() || wants[..called].iter().any(|w| w.slot == slot) {
                 continue;
             }
@@ -320,17 +329,12 @@ impl Sim<'_, '_> {
     fn decide_plan(&mut self, bar: BarIndex, plan: &Plan, wants: &mut Vec<Want>) {
         let first = bar == self.input.first;
         let restore = plan.rebalance.get(bar).copied().unwrap_or(false) && !first;
-        let reinvested = std::mem::take(&mut self.reinvest);
         let equity = self.account.equity();
         if !first && !restore {
-            for (slot, amount) in reinvested {
-                wants.push(Want {
-                    ask: Some(Ask::Money(amount)),
-                    ..self.opening(slot, 0, Side::Buy, None)
-                });
-            }
+            self.reinvest_at_open(bar, wants);
             return;
         }
+        self.reinvest.clear();
         for (slot, weight) in plan.weights.iter().enumerate() {
             let Some(own) = self.input.symbols[slot].own_bar(bar) else {
                 continue;
@@ -348,6 +352,37 @@ impl Sim<'_, '_> {
                     closes: Some((-gap / close).min(shares)),
                     ..self.closing(slot, Reason::Signal)
                 });
+            }
+        }
+    }
+
+    /// Dividends that arrived buy more of their payer at the next open, as soon as the fee is small
+    /// beside them: a daily index yield would otherwise be eaten by the minimum of every order.
+    fn reinvest_at_open(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
+        const FEE_SHARE_MAX: f64 = 0.01;
+        let mut pool = std::mem::take(&mut self.reinvest);
+        pool.sort_by_key(|(slot, _)| *slot);
+        let mut arrived: Vec<(usize, f64)> = Vec::with_capacity(pool.len());
+        for (slot, amount) in pool {
+            match arrived.last_mut() {
+                Some((last, sum)) if *last == slot => *sum += amount,
+                _ => arrived.push((slot, amount)),
+            }
+        }
+        for (slot, amount) in arrived {
+            let own = self.input.symbols[slot].own_bar(bar);
+            let worth_it = own.is_some_and(|own| {
+                let close = self.input.symbols[slot].bars.close[own];
+                let costs = &self.input.strategy.costs;
+                let fixed = fee(amount / close, close, costs) - costs.commission * amount;
+                fixed <= FEE_SHARE_MAX * amount
+            });
+            match own.filter(|_| worth_it) {
+                Some(own) => wants.push(Want {
+                    ask: Some(Ask::Money(amount)),
+                    ..self.opening(slot, own, Side::Buy, None)
+                }),
+                None => self.reinvest.push((slot, amount)),
             }
         }
     }

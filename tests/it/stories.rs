@@ -499,3 +499,37 @@ fn the_close_that_decides_may_fill_when_asked_for() {
     near(run.trades[0].exit_price, 20.0);
     assert_eq!(run.orders[0].fill_bar, Some(0));
 }
+
+#[test]
+fn a_position_is_sold_after_its_time_even_between_the_days_on_which_rules_decide() {
+    // Rules decide on the last day of a week: Friday the 12th is bar 4, Friday the 19th bar 8.
+    let text = "[rules]\nenter = \"buy > 0\"\nevery = \"week\"\nhold_bars_max = 1\n[costs]\npreset = \"none\"\n";
+    let bars = [flat(10.0); 10];
+    let run = run(&one(tape(&bars, &[("buy", &[0, 1, 2, 3, 4])])), text);
+    let trade = &run.trades[0];
+    assert_eq!(
+        (trade.entry_bar, trade.exit_bar, trade.reason),
+        (5, 7, Reason::Time)
+    );
+}
+
+#[test]
+fn small_dividends_of_a_benchmark_wait_until_their_purchase_is_worth_its_fee() {
+    let bars = [flat(10.0); 6];
+    let dividend = |at: usize, value: f64| Action {
+        time: day(DAYS[at]),
+        symbol: "A".to_string(),
+        kind: ActionKind::Dividend,
+        value,
+        pay: None,
+        declared: None,
+    };
+    let market = one(tape(&bars, &[("buy", &[])]))
+        .with_actions(vec![dividend(2, 0.008), dividend(3, 0.008)]);
+    let text = "[rules]\nenter = \"buy > 0\"\n[costs]\nmin = 1.0\n";
+    let outcome = simulate(&market, &strategy(text)).expect("runs");
+    let held = &outcome.benchmarks[0].1;
+    // 80 dollars on bar 2 would lose more than a hundredth to the fee; 160 on bar 3 do not.
+    near(held.cash[3], 2.0 * 0.008 * 9_999.9);
+    near(held.cash[4], 0.0);
+}
