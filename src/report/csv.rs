@@ -8,6 +8,7 @@ use crate::engine::Run;
 use crate::portfolio::TradeStatus;
 use crate::report::cell;
 use crate::units::BarIndex;
+use std::borrow::Cow;
 
 /// The columns of `equity.csv` before those of the benchmarks.
 pub const EQUITY_COLUMNS: [&str; 5] = ["date", "equity", "cash", "exposure", "drawdown"];
@@ -131,14 +132,20 @@ fn symbol_name(run: &Run, symbol: Option<usize>) -> &str {
     symbol.map_or("", |s| run.symbols[s].as_str())
 }
 
-/// `equity.csv`: one row a bar. `drawdown` has one element a bar; each benchmark is its name and its
-/// equity at each bar of the run.
+/// `equity.csv`: one row a bar. `drawdown` has one element a bar; each benchmark is its name (with
+/// `_benchmark` behind it where the name is a column already) and its equity at each bar of the run.
 pub fn equity(run: &Run, drawdown: &[f64], benchmarks: &[(&str, &[f64])]) -> Vec<u8> {
-    let names = benchmarks.iter().map(|(name, _)| *name);
+    let ours = || EQUITY_COLUMNS.into_iter().chain(EQUITY_COLUMNS_LAST);
+    // A header names every column once: the benchmark `cash` stands beside the account's cash.
+    let names = benchmarks.iter().map(|(name, _)| match *name {
+        name if ours().any(|known| known == name) => Cow::from(format!("{name}_benchmark")),
+        name => Cow::from(name),
+    });
+    let names = names.collect::<Vec<_>>();
     let mut table = Table::new(
         EQUITY_COLUMNS
             .into_iter()
-            .chain(names)
+            .chain(names.iter().map(Cow::as_ref))
             .chain(EQUITY_COLUMNS_LAST),
     );
     let dates = Dates::of(run);
