@@ -573,3 +573,27 @@ fn size_and_depth_are_limited() {
     let brackets = ")".repeat(10_000);
     assert!(problems(&brackets).len() <= 10);
 }
+
+#[test]
+fn series_that_nest_through_each_other_are_limited_too() {
+    let key = |at: usize| format!("series.s{at}");
+    let text = |at: usize| format!("{}s{}", "-".repeat(190), at + 1);
+    let keys: Vec<String> = (0..12).map(key).collect();
+    let mut texts: Vec<String> = (0..11).map(text).collect();
+    texts.push("close".into());
+    let all: Vec<_> = keys
+        .iter()
+        .zip(&texts)
+        .map(|(key, text)| series(key, text))
+        .collect();
+    let problems = Program::compile(&[], &all, &[], &vocabulary())
+        .err()
+        .unwrap();
+    assert!(
+        problems[0].message.contains("series nest more than"),
+        "{problems:?}"
+    );
+    // In the order of their use they are read one after another, however many there are.
+    let last: Vec<_> = all.into_iter().rev().collect();
+    assert!(Program::compile(&[], &last, &[], &vocabulary()).is_ok());
+}
