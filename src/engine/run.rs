@@ -5,7 +5,7 @@ use crate::engine::simulate::{Detail, Record};
 use crate::error::Result;
 use crate::execution::Order;
 use crate::instrument::Symbol;
-use crate::portfolio::{Entry, IncomeRow, Trade, TradeStatus};
+use crate::portfolio::{Entry, EntryKind, IncomeRow, Trade, TradeStatus};
 use crate::units::Micros;
 
 /// The ambiguity band: trades whose bar reached both stop and target, and the equity at the end
@@ -242,6 +242,14 @@ impl Run {
             entry.trade = entry.trade.map(|t| place[t]);
         }
         self.ledger.sort_by_key(|e| e.bar);
+        // The cash after an entry is that of all accounts, as it is in the run's columns.
+        let mut cash = 0.0;
+        for entry in &mut self.ledger {
+            if entry.kind != EntryKind::Slippage {
+                cash += entry.amount;
+            }
+            entry.cash = cash;
+        }
         self.income
             .sort_by(|a, b| (&a.month, a.symbol, a.stream).cmp(&(&b.month, b.symbol, b.stream)));
         self

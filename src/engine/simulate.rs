@@ -9,7 +9,7 @@ use crate::engine::pending::Pending;
 use crate::execution::fill::{BarPrices, gapped, touched};
 use crate::execution::{Order, Outcome, Reason};
 use crate::market::date_of;
-use crate::portfolio::{Account, EntryKind, Trade};
+use crate::portfolio::{Account, EntryKind, OPENING_CASH, Trade};
 use crate::strategy::{AccountKind, Ambiguity, ClosedTrades, FillAt};
 use crate::units::{BarIndex, Micros};
 
@@ -138,7 +138,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             self.account.cash = 0.0;
             let first = self.input.first;
             self.account
-                .book_cash(first, None, EntryKind::Deposit, cash, "opening cash");
+                .book_cash(first, None, EntryKind::Deposit, cash, OPENING_CASH);
             // The opening cash is the base of the income table, not a part of it.
             self.account
                 .income

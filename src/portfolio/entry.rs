@@ -32,6 +32,9 @@ pub enum EntryKind {
     Delisted,
 }
 
+/// Note of the deposit that an account begins with, which is no flow and no income.
+pub const OPENING_CASH: &str = "opening cash";
+
 /// One line of the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {

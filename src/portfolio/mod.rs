@@ -8,7 +8,9 @@ mod position;
 mod income;
 mod ledger;
 
-pub use entry::{Entry, EntryKind, IncomeRow, PositionSide, Stream, Trade, TradeStatus};
+pub use entry::{
+    Entry, EntryKind, IncomeRow, OPENING_CASH, PositionSide, Stream, Trade, TradeStatus,
+};
 pub use income::Income;
 pub use ledger::{Account, Booking};
 pub use position::{Offset, Position, Protection};

@@ -296,29 +296,40 @@ fn reasons(page: &mut Page, columns: &[(&str, &Metrics)]) {
     }
 }
 
-/// With an account a symbol: one line each.
-fn each(page: &mut Page, summary: &Summary) {
-    if summary.each.is_empty() {
-        return;
+/// The figures that decide, for tables of a row a name: key and heading.
+const DECISIVE: [(&str, &str); 5] = [
+    ("total_return", "return"),
+    ("cagr", "a year"),
+    ("sharpe", "Sharpe"),
+    ("max_drawdown", "drawdown"),
+    ("trades", "trades"),
+];
+
+/// A row a name with the figures that decide.
+fn rows<'a>(page: &mut Page, heading: &str, all: impl Iterator<Item = (&'a str, &'a Metrics)>) {
+    const NAME: usize = 28;
+    const COLUMN: usize = 10;
+    let mut header = left(heading, MARGIN + NAME);
+    for (_, heading) in DECISIVE {
+        header.push_str(&right(heading, COLUMN));
     }
-    const KEYS: [&str; 5] = [
-        "end_equity",
-        "total_return",
-        "sharpe",
-        "max_drawdown",
-        "trades",
-    ];
-    let mut header = left("Each symbol's account", 22);
-    for key in KEYS {
-        header.push_str(&right(find(key).map_or(key, |m| m.label), 14));
-    }
-    page.heading(header.trim_end());
-    for own in &summary.each {
-        let mut line = " ".repeat(MARGIN) + &left(&own.name, 18);
-        for key in KEYS {
-            line.push_str(&right(&figure::of_key(&own.metrics, key), 12));
+    page.line(&header);
+    for (name, metrics) in all {
+        let mut line = " ".repeat(MARGIN) + &left(&shortened(name, NAME - 1), NAME);
+        for (key, _) in DECISIVE {
+            line.push_str(&right(&figure::of_key(metrics, key), COLUMN));
         }
         page.line(&line);
+    }
+}
+
+/// With an account a symbol: one line each.
+fn each(page: &mut Page, summary: &Summary) {
+    if !summary.each.is_empty() {
+        page.line("");
+        let all = summary.each.iter();
+        let all = all.map(|own| (own.name.as_str(), &own.metrics));
+        rows(page, "Each symbol's account", all);
     }
 }
 
@@ -415,31 +426,14 @@ fn files(page: &mut Page, written: Option<(&str, &[String])>) {
 }
 
 /// One row a strategy with the figures that decide, and where its run was written.
-pub fn several(rows: &[(String, Metrics, String)]) -> String {
-    const KEYS: [(&str, &str); 5] = [
-        ("total_return", "return"),
-        ("cagr", "a year"),
-        ("sharpe", "Sharpe"),
-        ("max_drawdown", "drawdown"),
-        ("trades", "trades"),
-    ];
-    const NAME: usize = 30;
-    const COLUMN: usize = 10;
+pub fn several(all: &[(String, Metrics, String)]) -> String {
     let mut page = Page::default();
-    let mut header = " ".repeat(NAME);
-    for (_, heading) in KEYS {
-        header.push_str(&right(heading, COLUMN));
-    }
-    page.line(&header);
-    for (name, metrics, _) in rows {
-        let mut line = left(&shortened(name, NAME - 1), NAME);
-        for (key, _) in KEYS {
-            line.push_str(&right(&figure::of_key(metrics, key), COLUMN));
-        }
-        page.line(&line);
-    }
+    let named = all
+        .iter()
+        .map(|(name, metrics, _)| (name.as_str(), metrics));
+    rows(&mut page, "", named);
     page.heading("Written to");
-    for (.., folder) in rows {
+    for (.., folder) in all {
         page.line(&format!("  {folder}"));
     }
     page.text

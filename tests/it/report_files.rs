@@ -48,7 +48,10 @@ fn ledger() -> Vec<Entry> {
         ..entry(bar, Some(symbol), kind, quantity, price)
     };
     let mut entries = vec![
-        cash(0, EntryKind::Deposit, 10_000.0),
+        Entry {
+            note: OPENING_CASH.to_string(),
+            ..cash(0, EntryKind::Deposit, 10_000.0)
+        },
         fill(1, 0, EntryKind::Buy, 50.0, 100.0, 0),
         of_a(1, EntryKind::Commission, -5.0),
         of_a(1, EntryKind::Slippage, -1.0),

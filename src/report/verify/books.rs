@@ -1,6 +1,7 @@
 //! Reads the CSV files of a run's folder back into values. What follows from what is left to
 //! `mod.rs`.
 
+use crate::portfolio::{EntryKind, OPENING_CASH};
 use crate::report::cell;
 use crate::report::verify::Check;
 use crate::units::Micros;
@@ -36,6 +37,8 @@ pub(super) struct LedgerRow {
     pub(super) amount: f64,
     pub(super) cash: f64,
     pub(super) trade: Option<usize>,
+    /// The cash that an account began with.
+    pub(super) is_opening: bool,
 }
 
 impl LedgerRow {
@@ -208,9 +211,10 @@ impl Books {
         self.equity[self.equity.len() - 1].equity
     }
 
-    /// Cash before the first bar: the first entry of the ledger.
+    /// Cash before the first bar: what the accounts began with.
     pub(super) fn start_equity(&self) -> f64 {
-        self.ledger.first().map_or(0.0, |row| row.amount)
+        let opening = self.ledger.iter().filter(|row| row.is_opening);
+        opening.map(|row| row.amount).sum()
     }
 }
 
@@ -237,6 +241,8 @@ fn ledger_row(row: &Row<'_>) -> Cell<LedgerRow> {
         amount: row.number("amount")?,
         cash: row.number("cash")?,
         trade: row.given("trade", Row::whole)?,
+        is_opening: row.text("kind")? == EntryKind::Deposit.name()
+            && row.text("note")? == OPENING_CASH,
     })
 }
 

@@ -279,8 +279,7 @@ fn income_follows_from_the_ledger(books: &Books) -> Check {
             let sum = sums.entry(key).or_insert((row.line, 0.0, 0.0));
             sum.1 += row.amount;
         }
-        // The first entry is the opening cash, which is no income.
-        for row in books.ledger.iter().skip(1) {
+        for row in books.ledger.iter().filter(|row| !row.is_opening) {
             if kinds.contains(&row.kind.as_str()) {
                 let key = (row.month(), row.symbol.as_str());
                 sums.entry(key).or_insert((1, 0.0, 0.0)).2 += row.amount;
@@ -293,13 +292,13 @@ fn income_follows_from_the_ledger(books: &Books) -> Check {
         }
     }
     let flows: f64 = books.equity.iter().map(|row| row.flow).sum();
-    let booked: f64 = books.ledger.iter().skip(1).map(flow_of).sum();
+    let booked: f64 = books.ledger.iter().map(flow_of).sum();
     check.amount(("equity.csv", 1), "the sum of flows", flows, booked, end);
     check
 }
 
 fn flow_of(row: &LedgerRow) -> f64 {
-    if ["deposit", "withdrawal"].contains(&row.kind.as_str()) {
+    if !row.is_opening && ["deposit", "withdrawal"].contains(&row.kind.as_str()) {
         row.amount
     } else {
         0.0
