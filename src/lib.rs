@@ -22,4 +22,12 @@ pub mod metrics;
 pub mod study;
 pub mod report;
 
+pub use crate::engine::{Run, backtest};
 pub use crate::error::Error;
+pub use crate::market::Market;
+pub use crate::strategy::Strategy;
+
+/// The README's example, so that it is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -15,6 +15,7 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
     let source = data.source.as_ref().ok_or_else(|| {
         Error::new(
             Problem::new("the strategy names no data")
+                .in_file(&strategy.source.name)
                 .at_column("data.source")
                 .help("add `source = \"…\"` to [data], or give --data"),
         )

@@ -242,15 +242,7 @@ impl Head {
         };
         let header = split(header, dialect.delimiter).unwrap_or_default();
         let width = header.len();
-        let lines = SAMPLE_LINES.min(SAMPLE_CELLS / width.max(1)).max(2);
-        let mut rows = Vec::new();
-        let mut from = at;
-        while rows.len() < lines
-            && let Some(line) = line_at(text, from)
-        {
-            from += line.len() + 1;
-            rows.extend(split(line, dialect.delimiter).filter(|cells| cells.len() == width));
-        }
+        let mut rows = sample_rows(&text[at..], width, dialect.delimiter);
         let is_value = |cell: &Cow<'_, [u8]>| {
             let cell = cell.trim_ascii();
             cell.is_empty()
@@ -291,6 +283,20 @@ impl Head {
             lines: line_number - u64::from(headerless),
         })
     }
+}
+
+/// The first rows of a text that have as many cells as the header: what the columns are told from.
+fn sample_rows(text: &[u8], width: usize, delimiter: u8) -> Vec<Vec<Cow<'_, [u8]>>> {
+    let lines = SAMPLE_LINES.min(SAMPLE_CELLS / width.max(1)).max(2);
+    let mut rows = Vec::new();
+    let mut from = 0;
+    while rows.len() < lines
+        && let Some(line) = line_at(text, from)
+    {
+        from += line.len() + 1;
+        rows.extend(split(line, delimiter).filter(|cells| cells.len() == width));
+    }
+    rows
 }
 
 /// The header, the byte behind it and its 1-based line: empty lines, comments and a spreadsheet's

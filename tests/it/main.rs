@@ -24,3 +24,6 @@ mod rules_values;
 mod stories;
 mod strategy_file;
 mod tables;
+mod readme;
+mod determinism;
+mod cli_run;

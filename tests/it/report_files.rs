@@ -5,7 +5,9 @@ use papertape::engine::{self, Ambiguous, Run};
 use papertape::execution::{Order, OrderType, Outcome, Reason, Side};
 use papertape::market::{Bars, Market};
 use papertape::metrics;
-use papertape::portfolio::{Entry, EntryKind, IncomeRow, PositionSide, Stream, Trade, TradeStatus};
+use papertape::portfolio::{
+    Entry, EntryKind, IncomeRow, OPENING_CASH, PositionSide, Stream, Trade, TradeStatus,
+};
 use papertape::report::manifest::{FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile};
 use papertape::report::{self, Summary, csv, folder, manifest, verify};
 use papertape::strategy::{Overrides, Strategy};
@@ -251,7 +253,7 @@ fn csv_files_say_what_happened() {
     let lines: Vec<&str> = equity.lines().collect();
     assert_eq!(
         lines[0],
-        "date,equity,cash,exposure,drawdown,cash,holdings,receivable,flow"
+        "date,equity,cash,exposure,drawdown,cash_benchmark,holdings,receivable,flow"
     );
     assert_eq!(lines[1], "2024-01-29,10000,10000,0,0,10000,0,0,0");
     assert_eq!(lines.len(), 6);
