@@ -6,7 +6,7 @@
 //! bars a year), and drawdown there is that of bars. A test holds both equal on daily returns.
 
 use crate::engine::Run;
-use crate::metrics::moments::{self, LANES};
+use crate::metrics::moments;
 use crate::metrics::prepared::{DAYS_ANNUAL_MIN, OBSERVATIONS_MIN, Value};
 use crate::metrics::{Absent, Inputs, Metrics, finite, periods, returns};
 use crate::portfolio::TradeStatus;
@@ -82,9 +82,22 @@ impl Curve<'_> {
     /// its growth and drawdown are those of its returns. Else the pass over the returns.
     fn pass(&self, rate: &[f64]) -> Pass {
         let bars = self.equity.len();
-        let fill = |start: usize, block: &mut [f64]| self.returns_into(start, block);
+        let careful = |start: usize, block: &mut [f64]| self.returns_into(start, block);
         let Some(last) = self.equity.last().filter(|_| self.flows.is_empty()) else {
-            return one_pass(bars, rate, fill);
+            return one_pass(bars, rate, careful);
+        };
+        // No test of the denominator: a curve that touches zero is done again, carefully.
+        let fill = |start: usize, block: &mut [f64]| {
+            let before = if start == 0 {
+                self.start
+            } else {
+                self.equity[start - 1]
+            };
+            let equity = &self.equity[start..start + block.len()];
+            block[0] = equity[0] / before - 1.0;
+            for ((r, before), after) in block[1..].iter_mut().zip(equity).zip(&equity[1..]) {
+                *r = after / before - 1.0;
+            }
         };
         let mut extremes = Extremes {
             peak: self.start,
@@ -96,7 +109,7 @@ impl Curve<'_> {
         });
         // Negated, so that NaN takes the careful way too.
         if !(extremes.lowest > 0.0 && last.is_finite()) {
-            return one_pass(bars, rate, fill);
+            return one_pass(bars, rate, careful);
         }
         Pass {
             bars,
@@ -166,7 +179,7 @@ fn sums(
 ) -> (f64, f64) {
     assert!(rate.is_empty() || rate.len() == bars, "one rate a bar");
     let mut buffer = [0.0; BLOCK];
-    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    let (mut sums, mut squares) = ([0.0; WIDE], [0.0; WIDE]);
     let mut centre = 0.0;
     for start in (0..bars).step_by(BLOCK) {
         let block = &mut buffer[..BLOCK.min(bars - start)];
@@ -180,15 +193,31 @@ fn sums(
         if start == 0 {
             centre = moments::mean(block);
         }
-        moments::add_into(&mut sums, block, |x| x - centre);
-        moments::add_into(&mut squares, block, |x| (x - centre) * (x - centre));
+        add_both(&mut sums, &mut squares, block, centre);
     }
     // Squares were summed about the mean of the first block, which is near the mean of all: what
     // is taken off here is small beside what stays, so the second pass is saved at no loss.
     let n = bars as f64;
-    let shift = moments::fold(sums) / n;
-    let variance = (moments::fold(squares) - n * shift * shift) / (n - 1.0);
+    let shift = sums.iter().sum::<f64>() / n;
+    let variance = (squares.iter().sum::<f64>() - n * shift * shift) / (n - 1.0);
     (centre + shift, variance.max(0.0).sqrt())
+}
+
+/// Lanes of the two sums: both fit into the registers that every x86-64 has.
+const WIDE: usize = 8;
+
+/// Adds a block's deviations from `centre` and their squares, lane by lane in a fixed order.
+fn add_both(sums: &mut [f64; WIDE], squares: &mut [f64; WIDE], block: &[f64], centre: f64) {
+    let (chunks, rest) = block.as_chunks::<WIDE>();
+    let mut add = |values: &[f64]| {
+        for ((sum, square), x) in sums.iter_mut().zip(squares.iter_mut()).zip(values) {
+            let deviation = x - centre;
+            *sum += deviation;
+            *square += deviation * deviation;
+        }
+    };
+    chunks.iter().for_each(|chunk| add(chunk));
+    add(rest);
 }
 
 /// Carries wealth, its peak and the worst ratio of the two through a block.
@@ -218,13 +247,14 @@ struct Extremes {
 impl Extremes {
     /// Carries the extremes through a stretch of the curve.
     ///
-    /// Sixteen values at a time: when their largest is no new peak and their smallest no new worst
-    /// ratio, none of them changes anything, and looking at both ends is all there is to do.
+    /// Thirty-two values at a time: when their largest is no new peak and their smallest no new
+    /// worst ratio, none of them changes anything, and looking at both ends is all there is to do.
     #[inline]
     fn walk(&mut self, equity: &[f64]) {
-        for chunk in equity.chunks(2 * LANES) {
-            let (mut high, mut low) = ([f64::NEG_INFINITY; LANES], [f64::INFINITY; LANES]);
-            for part in chunk.chunks(LANES) {
+        let (chunks, rest) = equity.as_chunks::<{ 4 * WIDE }>();
+        for chunk in chunks {
+            let (mut high, mut low) = ([f64::NEG_INFINITY; WIDE], [f64::INFINITY; WIDE]);
+            for part in chunk.as_chunks::<WIDE>().0 {
                 for ((high, low), e) in high.iter_mut().zip(&mut low).zip(part) {
                     *high = if *e > *high { *e } else { *high };
                     *low = if *e < *low { *e } else { *low };
@@ -233,14 +263,19 @@ impl Extremes {
             let most = high.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
             let least = low.iter().fold(f64::INFINITY, |a, b| a.min(*b));
             self.lowest = self.lowest.min(least);
-            if most <= self.peak && least >= self.peak * self.worst {
-                continue;
+            if most > self.peak || least < self.peak * self.worst {
+                self.look_closely(chunk);
             }
-            for &e in chunk {
-                self.peak = if e > self.peak { e } else { self.peak };
-                if e < self.peak * self.worst {
-                    self.worst = e / self.peak;
-                }
+        }
+        self.lowest = rest.iter().fold(self.lowest, |a, b| a.min(*b));
+        self.look_closely(rest);
+    }
+
+    fn look_closely(&mut self, equity: &[f64]) {
+        for &e in equity {
+            self.peak = if e > self.peak { e } else { self.peak };
+            if e < self.peak * self.worst {
+                self.worst = e / self.peak;
             }
         }
     }
