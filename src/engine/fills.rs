@@ -54,58 +54,35 @@ impl Sim<'_, '_> {
         }
     }
 
-    /// Limit and stop entries that the open already reached.
-    pub(crate) fn fill_gapped_orders(&mut self, bar: BarIndex) {
-        let entry_bar = self.input.strategy.stops.entry_bar;
-        for k in 0..self.pending.len() {
-            let p = self.pending[k];
-            let Some((own, prices)) = self.prices(p.slot, bar).filter(|_| !p.done) else {
-                continue;
-            };
-            let (reached, slips) = match p.kind {
-                OrderType::Market => continue,
-                OrderType::Limit => (limit_gapped(&prices, p.side, p.price), false),
-                OrderType::Stop => (stop_gapped(&prices, p.side, p.price), true),
-            };
-            if let Some(reference) = reached {
-                let terms = Terms {
-                    bar,
-                    own,
-                    reference,
-                    slips,
-                    live_from: if entry_bar { bar } else { bar + 1 },
-                    inside: false,
-                };
-                self.fill_pending(k, &terms);
-            }
-        }
-    }
-
-    /// Limit and stop entries that the bar reached; those for one bar only end with it.
-    pub(crate) fn fill_touched_orders(&mut self, bar: BarIndex) {
+    /// Limit and stop entries that the open already reached, or (`inside`) that the rest of the bar
+    /// reaches; those for one bar only end with it.
+    pub(crate) fn fill_resting(&mut self, bar: BarIndex, inside: bool) {
         let through = self.input.strategy.fill.limit_through;
+        let live_at_once = self.input.strategy.stops.entry_bar && !inside;
         for k in 0..self.pending.len() {
             let p = self.pending[k];
             let Some((own, prices)) = self.prices(p.slot, bar).filter(|_| !p.done) else {
                 continue;
             };
-            let (reached, slips) = match p.kind {
-                OrderType::Market => continue,
-                OrderType::Limit => (limit_touched(&prices, p.side, p.price, through), false),
-                OrderType::Stop => (stop_touched(&prices, p.side, p.price), true),
+            let reached = match (p.kind, inside) {
+                (OrderType::Market, _) => continue,
+                (OrderType::Limit, false) => limit_gapped(&prices, p.side, p.price),
+                (OrderType::Limit, true) => limit_touched(&prices, p.side, p.price, through),
+                (OrderType::Stop, false) => stop_gapped(&prices, p.side, p.price),
+                (OrderType::Stop, true) => stop_touched(&prices, p.side, p.price),
             };
             if let Some(reference) = reached {
                 let terms = Terms {
                     bar,
                     own,
                     reference,
-                    slips,
-                    live_from: bar + 1,
-                    inside: true,
+                    slips: p.kind == OrderType::Stop,
+                    live_from: if live_at_once { bar } else { bar + 1 },
+                    inside,
                 };
                 self.fill_pending(k, &terms);
             }
-            if !self.pending[k].done && p.day_only {
+            if inside && p.day_only && !self.pending[k].done {
                 self.end_order(k, self.unfilled(k, Outcome::Expired), Reason::NotReached);
             }
         }

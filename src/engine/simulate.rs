@@ -343,7 +343,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         if at_open {
             self.fill_market(bar, false, |p| p.open);
         }
-        self.fill_gapped_orders(bar);
+        self.fill_resting(bar, false);
         self.sweep_pending();
     }
 
@@ -356,7 +356,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             touched(prices, &position.levels(), position.is_long(), ambiguity)
         });
         self.freed_inside = (self.account.cash - cash).max(0.0);
-        self.fill_touched_orders(bar);
+        self.fill_resting(bar, true);
         self.freed_inside = 0.0;
         self.sweep_pending();
         for k in 0..self.account.held.len() {
