@@ -32,7 +32,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     claim(&args.out, args.force)?;
-    let records = study::each(&args.runs, io.jobs, |path| record(path, &args.strategy));
+    let seed = io.seed;
+    let records = study::each(&args.runs, io.jobs, |path| {
+        record(path, &args.strategy, seed)
+    });
     let (mut good, mut problems) = (Vec::new(), Vec::new());
     for record in records {
         match record {
@@ -44,7 +47,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     if let Some(error) = problems.into_iter().next() {
         return Err(error);
     }
-    let comparison = Comparison::of(good);
+    let comparison = Comparison::of(good, io.seed);
     let picture = comparison.picture()?;
     write(&args.out, &picture)?;
     match io.format {
@@ -61,12 +64,12 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn record(path: &Path, flags: &StrategyFlags) -> Result<Record> {
+fn record(path: &Path, flags: &StrategyFlags, seed: u64) -> Result<Record> {
     if path.is_dir() {
         return Record::read(path);
     }
     let strategy = Strategy::read(path, &flags.overrides())?;
-    Ok(Record::of(&simulated(&strategy, None)?.judged))
+    Ok(Record::of(&simulated(&strategy, None, seed)?.judged))
 }
 
 /// The folder may hold an earlier chart, and nothing else unless `--force` is given.

@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     let table = table::read(&args.file)?;
     let trades = args.trades.as_deref().map(table::read_trades).transpose()?;
-    let returns = Returns::of(table, trades.as_deref());
+    let returns = Returns::of(table, trades.as_deref(), io.seed);
     if let Some(dir) = &args.out {
         let path = dir.join("tearsheet.png");
         write(dir, &path, args.force, &returns)?;

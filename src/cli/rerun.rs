@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
         &overrides(&manifest.flags)?,
     )?;
     causes.extend(changed_strategy(&manifest.strategy));
-    let again = simulated(&strategy, Some(manifest.flags.clone()))?;
+    let again = simulated(&strategy, Some(manifest.flags.clone()), manifest.seed)?;
     let different = compared(&dir, &again.files);
     let same = different.is_empty();
     let shown = contents::shown(&args.dir);

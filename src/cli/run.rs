@@ -40,8 +40,9 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     }
     let jobs = jobs(&args, io)?;
     let bar = progress(jobs.len(), io);
+    let seed = io.seed;
     let done = study::each(&jobs, io.jobs, |job| {
-        let run = job.run(&args);
+        let run = job.run(&args, seed);
         bar.inc(1);
         run
     });
@@ -69,8 +70,8 @@ struct Job {
 }
 
 impl Job {
-    fn run(&self, args: &Args) -> Result<Simulated> {
-        let run = simulated(&self.strategy, Some(kept(&args.strategy)))?;
+    fn run(&self, args: &Args, seed: u64) -> Result<Simulated> {
+        let run = simulated(&self.strategy, Some(kept(&args.strategy)), seed)?;
         folder::write(&self.folder, &run.files)?;
         Ok(run)
     }

@@ -19,10 +19,10 @@ pub(crate) struct Simulated {
 }
 
 /// Reads the data, simulates and measures. `flags` asks for the files of the run's folder.
-pub(crate) fn simulated(strategy: &Strategy, flags: Option<Flags>) -> Result<Simulated> {
+pub(crate) fn simulated(strategy: &Strategy, flags: Option<Flags>, seed: u64) -> Result<Simulated> {
     let market = engine::read_market(strategy, flags.is_some())?;
     let outcome = engine::simulate(&market, strategy)?;
-    let judged = study::judge(&market, strategy, outcome);
+    let judged = study::judge(&market, strategy, outcome, seed);
     let summary = Summary::of(strategy, &judged);
     let files = match flags {
         Some(flags) => contents::of_run(strategy, &market, &judged, &summary, flags)?,

@@ -27,7 +27,7 @@ pub struct Interval {
     pub block: f64,
 }
 
-/// The 90% interval of the annual Sharpe ratio of `excess` returns: 5,000 replicates, seed 42,
+/// The 90% interval of the annual Sharpe ratio of `excess` returns: 5,000 replicates,
 /// mean block by [`block_length`] but at least 5, percentiles of type 7.
 ///
 /// A replicate whose returns do not vary has no Sharpe ratio and is left out.
@@ -35,10 +35,10 @@ pub struct Interval {
 /// # Errors
 /// The reason why there is none: the returns do not vary, or so few of them do that more than a
 /// twentieth of the replicates are flat.
-pub fn sharpe_interval(excess: &[f64], periods_a_year: f64) -> Value<Interval> {
+pub fn sharpe_interval(excess: &[f64], periods_a_year: f64, seed: u64) -> Value<Interval> {
     returns::sharpe_per_period(excess)?;
     let block = block_length(excess).max(BLOCK_MIN);
-    let resampler = Resampler::new(excess, block, SEED);
+    let resampler = Resampler::new(excess, block, seed);
     let mut ratios: Vec<f64> = (0..REPLICATES as u64)
         .filter_map(|replicate| resampler.sharpe(replicate))
         .collect();
@@ -72,14 +72,19 @@ pub struct Difference {
 /// that what moves both together does not count.
 ///
 /// p = (1 + number of replicates whose difference lies at least as far from the observed one as
-/// that lies from 0) / (1 + replicates). 5,000 replicates, seed 42, mean block the longer one of
+/// that lies from 0) / (1 + replicates). 5,000 replicates, mean block the longer one of
 /// the two by [`block_length`], at least 5. Source: Ledoit & Wolf (2008), Robust Performance
 /// Hypothesis Testing with the Sharpe Ratio, Journal of Empirical Finance 15(5), without their
 /// studentisation.
 ///
 /// # Errors
 /// The reason why there is none: records of different length, returns that do not vary.
-pub fn sharpe_difference(a: &[f64], b: &[f64], periods_a_year: f64) -> Value<Difference> {
+pub fn sharpe_difference(
+    a: &[f64],
+    b: &[f64],
+    periods_a_year: f64,
+    seed: u64,
+) -> Value<Difference> {
     if a.len() != b.len() {
         return Err(Absent::new("the records differ in length"));
     }
@@ -91,8 +96,8 @@ pub fn sharpe_difference(a: &[f64], b: &[f64], periods_a_year: f64) -> Value<Dif
     let block = block_length(a).max(block_length(b)).max(BLOCK_MIN);
     // Draws depend on seed, number and length alone: two resamplers of one length are paired.
     let (of_a, of_b) = (
-        Resampler::new(a, block, SEED),
-        Resampler::new(b, block, SEED),
+        Resampler::new(a, block, seed),
+        Resampler::new(b, block, seed),
     );
     let differences: Vec<f64> = (0..REPLICATES as u64)
         .filter_map(|replicate| Some(of_a.sharpe(replicate)? - of_b.sharpe(replicate)?))

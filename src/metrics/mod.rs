@@ -96,6 +96,8 @@ pub struct Inputs<'a> {
     pub money: Option<Money>,
     /// Trades whose bar reached both stop and target; `None` when unknown.
     pub ambiguous_trades: Option<u32>,
+    /// Seed of the bootstrap; [`bootstrap::SEED`] unless the user gives one.
+    pub seed: u64,
 }
 
 /// What a metric's number is, so that reports can print it.

@@ -252,7 +252,7 @@ impl<'a> Prepared<'a> {
         self.returns_of(OBSERVATIONS_BOOTSTRAP_MIN)?;
         let (excess, a_year) = (self.excess_that_varies()?, self.a_year()?);
         self.interval
-            .get_or_init(|| bootstrap::sharpe_interval(excess, a_year))
+            .get_or_init(|| bootstrap::sharpe_interval(excess, a_year, self.inputs.seed))
             .clone()
     }
 

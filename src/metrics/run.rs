@@ -32,12 +32,12 @@ pub fn returns_of_run(run: &Run) -> Vec<f64> {
 }
 
 /// Every metric of a run; beta, alpha and captures against `benchmark`, returns of another run's
-/// bars on the same clock.
+/// bars on the same clock; `seed` is the bootstrap's.
 ///
 /// # Panics
 /// If a column of the run, or the benchmark, has another length than the run's bars.
-pub fn of_run(run: &Run, benchmark: Option<&[f64]>) -> Metrics {
-    compute(&OwnedInputs::of(run).borrow(run, benchmark))
+pub fn of_run(run: &Run, benchmark: Option<&[f64]>, seed: u64) -> Metrics {
+    compute(&OwnedInputs::of(run).borrow(run, benchmark, seed))
 }
 
 impl OwnedInputs {
@@ -52,7 +52,12 @@ impl OwnedInputs {
     }
 
     /// The inputs of metrics, borrowing from the run and from this.
-    pub fn borrow<'a>(&'a self, run: &'a Run, benchmark: Option<&'a [f64]>) -> Inputs<'a> {
+    pub fn borrow<'a>(
+        &'a self,
+        run: &'a Run,
+        benchmark: Option<&'a [f64]>,
+        seed: u64,
+    ) -> Inputs<'a> {
         Inputs {
             time: &run.time,
             returns: &self.returns,
@@ -69,6 +74,7 @@ impl OwnedInputs {
             trades: Some(&self.trades),
             money: Some(self.money),
             ambiguous_trades: Some(run.ambiguous.map_or(0, |a| a.trades)),
+            seed,
         }
     }
 }

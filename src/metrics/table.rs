@@ -53,8 +53,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// The inputs of metrics. Savings are those of the `rate` column.
-    pub fn inputs<'a>(&'a self, trades: Option<&'a [ClosedTrade]>) -> Inputs<'a> {
+    /// The inputs of metrics. Savings are those of the `rate` column; `seed` is the bootstrap's.
+    pub fn inputs<'a>(&'a self, trades: Option<&'a [ClosedTrade]>, seed: u64) -> Inputs<'a> {
         Inputs {
             time: &self.time,
             returns: &self.returns,
@@ -71,6 +71,7 @@ impl Table {
             trades,
             money: None,
             ambiguous_trades: None,
+            seed,
         }
     }
 }

@@ -46,8 +46,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Puts runs side by side. Runs of one name get a number behind it.
-    pub fn of(mut records: Vec<Record>) -> Self {
+    /// Puts runs side by side. Runs of one name get a number behind it; `seed` is the bootstrap's.
+    pub fn of(mut records: Vec<Record>, seed: u64) -> Self {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for record in &mut records {
             let count = seen.entry(record.name.clone()).or_insert(0);
@@ -57,7 +57,10 @@ impl Comparison {
             }
         }
         let tests = match records.split_first() {
-            Some((first, others)) => others.iter().map(|other| test(first, other)).collect(),
+            Some((first, others)) => others
+                .iter()
+                .map(|other| test(first, other, seed))
+                .collect(),
             None => Vec::new(),
         };
         Comparison { records, tests }
@@ -208,7 +211,7 @@ fn p_value(p: f64) -> String {
 }
 
 /// The returns that both runs have, date by date.
-fn test(a: &Record, b: &Record) -> Test {
+fn test(a: &Record, b: &Record, seed: u64) -> Test {
     let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
     let mut other = b.time.iter().zip(&b.returns).peekable();
     for (time, value) in a.time.iter().zip(&a.returns) {
@@ -221,7 +224,7 @@ fn test(a: &Record, b: &Record) -> Test {
             of_b.push(*r);
         }
     }
-    let sharpe: Value<Difference> = sharpe_difference(&of_a, &of_b, a.periods_a_year);
+    let sharpe: Value<Difference> = sharpe_difference(&of_a, &of_b, a.periods_a_year, seed);
     let sharpe = match of_a.len() {
         dates if dates < DATES_MIN => {
             Err(format!("they share {dates} dates, {DATES_MIN} are needed"))

@@ -3,7 +3,6 @@
 
 use crate::error::Result;
 use crate::market::Market;
-use crate::metrics::bootstrap;
 use crate::report::folder::NewFile;
 use crate::report::manifest::{
     self, Assumption, FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile,
@@ -54,7 +53,7 @@ pub fn of_run(
     let mut names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     names.push(manifest::FILE_NAME.to_string());
     files[0].1 = json::pretty(summary, &names).into_bytes();
-    let manifest = manifest(strategy, market, flags, &files)?;
+    let manifest = manifest(strategy, market, (flags, judged.seed), &files)?;
     files.push((manifest::FILE_NAME.to_string(), manifest.to_bytes()));
     Ok(files)
 }
@@ -62,7 +61,7 @@ pub fn of_run(
 fn manifest(
     strategy: &Strategy,
     market: &Market,
-    flags: Flags,
+    (flags, seed): (Flags, u64),
     files: &[NewFile],
 ) -> Result<Manifest> {
     let text = &strategy.source.text;
@@ -89,7 +88,7 @@ fn manifest(
             })
             .collect(),
         flags,
-        seed: bootstrap::SEED,
+        seed,
         trials: None,
         files: hashes.collect(),
     })

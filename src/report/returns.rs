@@ -37,9 +37,9 @@ pub struct Returns {
 }
 
 impl Returns {
-    /// Measures a table, with the closed trades that go with it.
-    pub fn of(table: Table, trades: Option<&[ClosedTrade]>) -> Self {
-        let inputs = table.inputs(trades);
+    /// Measures a table, with the closed trades that go with it; `seed` is the bootstrap's.
+    pub fn of(table: Table, trades: Option<&[ClosedTrade]>, seed: u64) -> Self {
+        let inputs = table.inputs(trades, seed);
         let benchmark = table.benchmark.as_deref().map(|returns| {
             metrics::compute(&Inputs {
                 returns,

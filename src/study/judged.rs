@@ -4,6 +4,7 @@
 use crate::engine::{Outcome, Run, SymbolRun};
 use crate::execution::Reason;
 use crate::market::{ActionKind, Market, date_of};
+use crate::metrics::bootstrap;
 use crate::metrics::caveats::{Caveat, CaveatInputs, caveats};
 use crate::metrics::{
     ClosedTrade, Inputs, Metrics, all, compute_only, drawdown_series, monthly_returns, of_run,
@@ -21,6 +22,8 @@ const DAYS_A_YEAR: f64 = 365.25;
 pub struct Judged {
     /// The run and its benchmarks.
     pub outcome: Outcome,
+    /// Seed of the bootstrap.
+    pub seed: u64,
     /// The run's figures; beta, alpha and captures are against the first benchmark but `cash`.
     pub metrics: Metrics,
     /// Figures of each benchmark by name.
@@ -57,12 +60,12 @@ pub struct Rolling {
     pub sharpe: Vec<f64>,
 }
 
-/// Measures a run and its benchmarks, and says what to beware of.
-pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome) -> Judged {
+/// Measures a run and its benchmarks, and says what to beware of; `seed` is the bootstrap's.
+pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) -> Judged {
     let run = &outcome.run;
     let reference = outcome.reference().map(returns_of_run);
-    let metrics = of_run(run, reference.as_deref());
-    let of_benchmark = |(name, run): &(String, Run)| (name.clone(), of_run(run, None));
+    let metrics = of_run(run, reference.as_deref(), seed);
+    let of_benchmark = |(name, run): &(String, Run)| (name.clone(), of_run(run, None, seed));
     let benchmarks = outcome.benchmarks.iter().map(of_benchmark).collect();
     let facts = facts(market, strategy, &outcome, &metrics);
     Judged {
@@ -72,6 +75,7 @@ pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome) -> Judged {
         metrics,
         benchmarks,
         outcome,
+        seed,
     }
 }
 
@@ -112,6 +116,7 @@ fn of_symbol(run: &Run, own: &SymbolRun) -> (String, Metrics) {
         trades: Some(&trades),
         money: None,
         ambiguous_trades: None,
+        seed: bootstrap::SEED,
     };
     // A bootstrap for every symbol of a large universe would take longer than all the rest.
     let is_resampled = |key: &str| ["sharpe_low", "sharpe_high"].contains(&key);

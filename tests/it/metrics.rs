@@ -193,7 +193,7 @@ fn ours(name: &str, table: &Table, computed: &[Metrics; 3]) -> Result<String, &'
 #[test]
 fn every_golden_figure_is_met_or_excused() {
     let (table, trades) = golden_table();
-    let inputs = table.inputs(Some(&trades));
+    let inputs = table.inputs(Some(&trades), bootstrap::SEED);
     let of_benchmark = Inputs {
         returns: table.benchmark.as_ref().unwrap(),
         benchmark: None,
@@ -287,7 +287,7 @@ fn mean_block_is_that_of_another_program() {
 #[test]
 fn interval_is_that_of_another_program() {
     let (table, _) = golden_table();
-    let m = metrics::compute(&table.inputs(None));
+    let m = metrics::compute(&table.inputs(None, bootstrap::SEED));
     assert!((m.get("sharpe_low").unwrap() + 0.233).abs() < 0.04);
     assert!((m.get("sharpe_high").unwrap() - 0.780).abs() < 0.04);
     assert_eq!(m.block, Some(5.0));
@@ -296,8 +296,13 @@ fn interval_is_that_of_another_program() {
 #[test]
 fn bootstrap_of_two_runs_is_one() {
     let (table, _) = golden_table();
-    let a = bootstrap::sharpe_interval(&table.returns, 252.0);
-    assert_eq!(a, bootstrap::sharpe_interval(&table.returns, 252.0));
+    let a = bootstrap::sharpe_interval(&table.returns, 252.0, bootstrap::SEED);
+    assert_eq!(
+        a,
+        bootstrap::sharpe_interval(&table.returns, 252.0, bootstrap::SEED)
+    );
+    let other = bootstrap::sharpe_interval(&table.returns, 252.0, 7);
+    assert_ne!(a, other, "another seed, other draws");
 }
 
 /// The example in the documentation of the spreadsheet function XIRR: 37.3362535%.
@@ -367,6 +372,7 @@ fn plain<'a>(time: &'a [Micros], returns: &'a [f64]) -> Inputs<'a> {
         trades: None,
         money: None,
         ambiguous_trades: None,
+        seed: bootstrap::SEED,
     }
 }
 
@@ -520,7 +526,7 @@ fn intraday_bars_are_compounded_to_sessions() {
 #[test]
 fn bare_figures_are_those_of_the_table() {
     let (table, trades) = golden_table();
-    let inputs = table.inputs(Some(&trades));
+    let inputs = table.inputs(Some(&trades), bootstrap::SEED);
     let bare = metrics::bare(&inputs);
     let full = metrics::compute(&inputs);
     let keys: Vec<&str> = bare.values.iter().map(|v| v.0).collect();
@@ -605,6 +611,7 @@ proptest! {
             trades: Some(&trades),
             money: Some(Money::default()),
             ambiguous_trades: Some(1),
+            seed: bootstrap::SEED,
         };
         for (key, value) in metrics::compute(&inputs).values.iter().chain(&metrics::bare(&inputs).values) {
             match value {
@@ -845,7 +852,7 @@ fn a_run_is_measured_from_its_books() {
         stale: Vec::new(),
         books_error: 0.0,
     };
-    let m = metrics::of_run(&run, None);
+    let m = metrics::of_run(&run, None, bootstrap::SEED);
     let is = |key: &str, value: f64| {
         let got = m.get(key).unwrap();
         assert!((got - value).abs() < 1e-12, "{key} {got}");

@@ -457,7 +457,7 @@ fn judged() -> (Strategy, Market, Judged) {
         left_out: Vec::new(),
     };
     let strategy = strategy.unwrap();
-    let judged = study::judge(&market, &strategy, outcome);
+    let judged = study::judge(&market, &strategy, outcome, 42);
     (strategy, market, judged)
 }
 
