@@ -1,7 +1,12 @@
 //! The integration tests: one binary, a module a theme.
 
-// Tests may fail at the spot and say what they skip.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+// Tests may fail at the spot, say what they skip, and tell long tables of cases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines
+)]
 
 mod actions;
 mod architecture;
