@@ -25,6 +25,23 @@ pub(crate) fn paragraph(page: &mut String, indent: usize, name: &str, words: &st
     page.push('\n');
 }
 
+/// A page with its headings, the lines that are not indented, in bold, and the marks of caveats in
+/// yellow, when `color` says so. Without it the page says the same.
+pub(crate) fn painted(page: &str, color: bool) -> String {
+    const BOLD: &str = "\u{1b}[1m";
+    const YELLOW: &str = "\u{1b}[33m";
+    const PLAIN: &str = "\u{1b}[0m";
+    if !color {
+        return page.to_owned();
+    }
+    let paint = |line: &str| match line.strip_prefix("  ! ") {
+        Some(rest) => format!("  {YELLOW}!{PLAIN} {rest}\n"),
+        None if line.is_empty() || line.starts_with(' ') => format!("{line}\n"),
+        None => format!("{BOLD}{line}{PLAIN}\n"),
+    };
+    page.lines().map(paint).collect()
+}
+
 /// A row of CSV: a bare first cell, the others quoted.
 pub(crate) fn csv_row(first: &str, cells: &[&str]) -> String {
     let mut row = first.to_owned();

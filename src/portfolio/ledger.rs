@@ -364,8 +364,8 @@ impl Account {
             self.held.insert(at, b.slot);
         } else {
             let before = position.shares.abs();
-            let average = |old: f64| (old * before + b.price * shares) / (before + shares);
-            position.entry_price = average(position.entry_price);
+            let value = position.entry_price * before + b.price * shares;
+            position.entry_price = value / (before + shares);
         }
         position.shares += signed;
         position.protection = b.protection;

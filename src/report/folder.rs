@@ -103,15 +103,16 @@ fn fill(fresh: &Path, files: &[NewFile]) -> Result<()> {
 }
 
 /// Moves the files of `fresh` to `dir`. A folder that holds nothing but an earlier run is exchanged
-/// as a whole; one with other files in it gets the new files one by one.
+/// as a whole; one with other files in it gets the new files one by one, the manifest last.
 fn put_in_place(fresh: &Path, dir: &Path, files: &[NewFile]) -> Result<()> {
     let is_link = fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_symlink());
     if !dir.exists() && !is_link {
         return fs::rename(fresh, dir).map_err(|cause| failed(dir, &cause));
     }
     let old = old_files(dir);
-    if !is_link && holds_only(dir, &old) {
-        return exchange(fresh, dir);
+    // A folder that cannot be renamed (the root of a mounted disk) is filled like a stranger's.
+    if !is_link && holds_only(dir, &old) && exchange(fresh, dir).is_ok() {
+        return Ok(());
     }
     // The old manifest goes first: without it the folder is no finished run.
     for name in old.iter().rev() {
@@ -121,10 +122,15 @@ fn put_in_place(fresh: &Path, dir: &Path, files: &[NewFile]) -> Result<()> {
         }
     }
     for (name, _) in files {
-        let path = dir.join(name);
-        fs::rename(fresh.join(name), &path).map_err(|cause| failed(&path, &cause))?;
+        move_file(&fresh.join(name), &dir.join(name))?;
     }
-    fs::remove_dir(fresh).map_err(|cause| failed(fresh, &cause))
+    fs::remove_dir_all(fresh).map_err(|cause| failed(fresh, &cause))
+}
+
+/// Renames a file, or copies it to where renaming does not reach.
+fn move_file(from: &Path, to: &Path) -> Result<()> {
+    let moved = fs::rename(from, to).or_else(|_| fs::copy(from, to).map(|_| ()));
+    moved.map_err(|cause| failed(to, &cause))
 }
 
 /// The files that an earlier run wrote, by its manifest, which comes last. Names that are no bare
@@ -158,12 +164,17 @@ fn exchange(fresh: &Path, dir: &Path) -> Result<()> {
     };
     let aside = create_beside(parent, name, "old")?;
     let kept = aside.join("run");
-    fs::rename(dir, &kept).map_err(|cause| failed(dir, &cause))?;
+    if let Err(cause) = fs::rename(dir, &kept) {
+        let _ = fs::remove_dir(&aside);
+        return Err(failed(dir, &cause));
+    }
     if let Err(cause) = fs::rename(fresh, dir) {
         // Put the earlier run back; if that fails too, it is still whole under its hidden name.
         let _ = fs::rename(&kept, dir);
         let _ = fs::remove_dir(&aside);
         return Err(failed(dir, &cause));
     }
-    fs::remove_dir_all(&aside).map_err(|cause| failed(&aside, &cause))
+    // The new run is in place; an old one that cannot be removed is in nobody's way.
+    let _ = fs::remove_dir_all(&aside);
+    Ok(())
 }

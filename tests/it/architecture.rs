@@ -318,6 +318,24 @@ fn files_say_what_they_are_for_and_are_named_after_it() {
 }
 
 #[test]
+fn the_page_on_architecture_stays_short_and_names_every_module() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(
+        page.lines().count() <= 120,
+        "{} lines",
+        page.lines().count()
+    );
+    let lib = fs::read_to_string(src().join("lib.rs")).unwrap();
+    for module in modules(&lib) {
+        assert!(
+            page.contains(&module),
+            "ARCHITECTURE.md does not name {module}"
+        );
+    }
+}
+
+#[test]
 fn these_tests_can_fail() {
     let order = ["market", "rules", "engine"].map(String::from);
     assert!(upward_uses(&order, "rules/eval.rs", "use crate::market::Bars;").is_empty());
