@@ -2,6 +2,8 @@
 //!
 //! Ends with the peak memory, which damaged headers must not drive up.
 
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/it/load_fuzz.rs"]
 mod load_fuzz;
 

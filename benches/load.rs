@@ -3,6 +3,8 @@
 //! `cargo bench --bench load -- FILE...` reads each file in turn, three times, and prints the
 //! least. Run it with one file at a time for the peak, which is the process's.
 
+#![allow(clippy::print_stdout)]
+
 use papertape::market::{Market, ReadOptions};
 use std::path::Path;
 use std::time::Instant;

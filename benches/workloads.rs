@@ -6,6 +6,8 @@
 //! `minute.csv`, `minute.parquet`. One JSON line a workload: CPU seconds are those of the whole
 //! process while the workload ran, median of the runs after a warm-up.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use papertape::engine::{Run, backtest_bare};
 use papertape::market::{Bars, Market, ReadOptions};
 use papertape::metrics::{Metrics, bare_of_run};

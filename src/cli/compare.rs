@@ -2,7 +2,7 @@
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::simulated;
-use crate::cli::{Context, Exit, Format};
+use crate::cli::{Context, Exit, Format, page};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::comparison::Comparison;
 use papertape::report::contents;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     write(&args.out, &picture)?;
     match io.format {
         Format::Table => {
-            io.print(comparison.text());
+            io.print(page::painted(&comparison.text(), io.color));
             io.print(format!(
                 "\nWritten to {}\n",
                 contents::shown(&args.out.join(PICTURE))

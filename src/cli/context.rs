@@ -38,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     /// How often `-v` was given.
     pub(crate) verbose: u8,
+    /// Results may be coloured.
+    pub(crate) color: bool,
     /// Diagnostics may be coloured.
     pub(crate) color_err: bool,
     /// `-j`; `None` is all cores.
@@ -61,6 +63,7 @@ impl Context {
             format,
             quiet,
             verbose,
+            color: super::colored(color, &io::stdout()),
             color_err: super::colored(color, &io::stderr()),
             jobs,
             seed,

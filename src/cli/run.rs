@@ -2,7 +2,7 @@
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::{Simulated, kept, simulated};
-use crate::cli::{Context, Exit, Format};
+use crate::cli::{Context, Exit, Format, page};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use papertape::engine;
 use papertape::error::{Error, Problem, Result};
@@ -154,7 +154,8 @@ fn print(finished: &[(&Job, Simulated)], several: bool, io: &mut Context) {
                     io.print("\n\n");
                 }
                 let folder = contents::shown(&job.folder);
-                io.print(text::summary(&run.summary, Some((&folder, &names))));
+                let page = text::summary(&run.summary, Some((&folder, &names)));
+                io.print(page::painted(&page, io.color));
             }
         }
     }
@@ -167,7 +168,8 @@ fn print(finished: &[(&Job, Simulated)], several: bool, io: &mut Context) {
                 folder,
             )
         });
-        io.print(text::several(&rows.collect::<Vec<_>>()));
+        let page = text::several(&rows.collect::<Vec<_>>());
+        io.print(page::painted(&page, io.color));
     }
 }
 

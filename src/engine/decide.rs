@@ -239,7 +239,7 @@ impl Sim<'_, '_> {
             if position.is_long() { move_ } else { -move_ }
         };
         Held {
-            bars_held: (own as u32 - position.entry_own).into(),
+            bars_held: own as u32 - position.entry_own,
             entry_price: position.entry_price,
             pnl,
             pnl_pct: pnl / position.money_in(),

@@ -53,7 +53,15 @@ enum When {
 }
 
 /// (file, layout, symbol, when, further columns with their first value)
-const LAYOUT_FILES: &[(&str, &str, &str, When, &[(&str, f64)])] = &[
+type LayoutFile = (
+    &'static str,
+    &'static str,
+    &'static str,
+    When,
+    &'static [(&'static str, f64)],
+);
+
+const LAYOUT_FILES: &[LayoutFile] = &[
     (
         "plain.csv",
         "native",

@@ -176,7 +176,7 @@ fn file(free: bool) -> impl Generate<Value = String> {
                 Some((short, cover)) => (
                     format!("short = \"{short}\"\ncover = \"{cover}\"\n"),
                     "kind = \"margin\"\nmargin_rate = 0.06\n",
-                    if costs.starts_with("preset") { "\nborrow_rate = 0.02" } else { "\nborrow_rate = 0.02" },
+                    "\nborrow_rate = 0.02",
                 ),
                 None => (String::new(), "", ""),
             };
