@@ -3,13 +3,20 @@
 
 use crate::report::figure;
 use crate::strategy::{
-    AccountKind, Ambiguity, Costs, Distance, Every, FillAt, OrderKind, Prices, Rate, Rules,
-    SizeMethod, Strategy,
+    AccountKind, Ambiguity, Costs, Distance, Every, ExprText, FillAt, OrderKind, Prices, Rate,
+    Rules, SizeMethod, Strategy,
 };
 
 /// What was assumed by a strategy of so many symbols: the question (`Costs`), and the answer.
 pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, String)> {
+    let rules = &strategy.rules;
+    let rule = |rule: &Option<ExprText>| rule.as_ref().map_or(String::new(), |r| r.text.clone());
     let mut lines = vec![
+        ("Enter", rule(&rules.enter)),
+        ("Exit", rule(&rules.exit)),
+        ("Short", rule(&rules.short)),
+        ("Cover", rule(&rules.cover)),
+        ("With", named(strategy)),
         ("Orders", orders(strategy)),
         ("Size", size(strategy, symbols)),
         ("Stops", stops(strategy)),
@@ -19,6 +26,15 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
     ];
     lines.retain(|(_, words)| !words.is_empty());
     lines
+}
+
+/// What the names in the rules stand for.
+fn named(strategy: &Strategy) -> String {
+    let params = strategy.params.iter();
+    let params = params.map(|(name, value)| format!("{name} = {value}"));
+    let series = strategy.series.iter();
+    let series = series.map(|(name, text)| format!("{name} = {}", text.text));
+    params.chain(series).collect::<Vec<_>>().join(", ")
 }
 
 fn orders(strategy: &Strategy) -> String {
@@ -141,7 +157,7 @@ fn stops(strategy: &Strategy) -> String {
 fn away(distance: &Distance) -> String {
     match distance {
         Distance::Fraction(fraction) => figure::given_percent(*fraction),
-        Distance::Expr(text) => text.text.clone(),
+        Distance::Expr(text) => format!("({})", text.text),
     }
 }
 

@@ -67,7 +67,14 @@ const GROUPS: [(&str, &[Row]); 2] = [
 pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String {
     let mut page = Page::default();
     head(&mut page, summary);
-    let mut columns = vec![(summary.name.as_str(), &summary.metrics)];
+    // The name stands at the top; a column that has no room for it says what it is.
+    let fits = width(&summary.name) < column_width(1 + summary.benchmarks.len());
+    let name = if fits {
+        summary.name.as_str()
+    } else {
+        "strategy"
+    };
+    let mut columns = vec![(name, &summary.metrics)];
     let benchmarks = summary.benchmarks.iter();
     columns.extend(benchmarks.map(|one| (one.name.as_str(), &one.metrics)));
     figures(&mut page, &columns);
@@ -199,10 +206,14 @@ pub(crate) fn paragraph(first: &str, words: &str) -> String {
 }
 
 /// Names side by side, a row a metric. Rows that no column has are left out.
+/// Width of a column of figures when there are so many.
+fn column_width(columns: usize) -> usize {
+    ((WIDTH - MARGIN - LABEL) / columns.clamp(1, COLUMNS)).clamp(10, 18)
+}
+
 fn figures(page: &mut Page, columns: &[(&str, &Metrics)]) {
     let shown = &columns[..columns.len().min(COLUMNS)];
-    let room = WIDTH - MARGIN - LABEL;
-    let column = (room / shown.len().max(1)).clamp(10, 18);
+    let column = column_width(shown.len());
     for (heading, rows) in GROUPS {
         let mut header = left(heading, MARGIN + LABEL);
         for (name, _) in shown {
