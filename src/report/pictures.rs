@@ -52,11 +52,7 @@ fn subtitle(summary: &Summary) -> String {
     if summary.symbols.len() > SHOWN {
         symbols.push_str(&format!(" and {} more", summary.symbols.len() - SHOWN));
     }
-    format!(
-        "{} to {}  ·  {symbols}",
-        period.start_text(),
-        period.end_text()
-    )
+    format!("{}  ·  {symbols}", period.words())
 }
 
 /// The sign of a currency that has a plain one, else its code.

@@ -43,6 +43,14 @@ impl Period {
     pub fn end_text(&self) -> String {
         cell::moment(self.end, self.is_intraday)
     }
+
+    /// First to last day for people, with the time when they are one day.
+    pub fn words(&self) -> String {
+        let day = |time| cell::moment(time, false);
+        let is_one_day = day(self.start) == day(self.end);
+        let moment = |time| cell::moment(time, self.is_intraday && is_one_day);
+        format!("{} to {}", moment(self.start), moment(self.end))
+    }
 }
 
 /// A name and the figures under it.

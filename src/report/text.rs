@@ -162,9 +162,8 @@ fn head(page: &mut Page, summary: &Summary) {
         bars => figure::grouped(bars as f64, 0),
     };
     let days = format!(
-        "{} to {}, {} ({} a year), {warmup} before it for warm-up",
-        period.start_text(),
-        period.end_text(),
+        "{}, {} ({} a year), {warmup} before it for warm-up",
+        period.words(),
         figure::plural(period.bars, "bar", "bars"),
         figure::grouped(period.periods_a_year, 0),
     );
