@@ -455,6 +455,7 @@ impl Sim<'_, '_> {
             protection: Protection::default(),
             reason: want.reason,
             day_only: false,
+            day: None,
             opened: 0.0,
             spent: 0.0,
             done: false,

@@ -9,7 +9,7 @@ use crate::execution::fill::{
 use crate::execution::{Order, OrderType, Outcome, Reason, Side};
 use crate::portfolio::{Booking, Protection};
 use crate::strategy::{AccountKind, FillAt};
-use crate::units::BarIndex;
+use crate::units::{BarIndex, DAY_MICROS};
 
 /// How a fill came about.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl Sim<'_, '_> {
     }
 
     /// Limit and stop entries that the open already reached, or (`inside`) that the rest of the bar
-    /// reaches; those for one bar only end with it.
+    /// reaches; those for one session only end with it.
     pub(crate) fn fill_resting(&mut self, bar: BarIndex, inside: bool) {
         let through = self.input.strategy.fill.limit_through;
         let live_at_once = self.input.strategy.stops.entry_bar && !inside;
@@ -82,10 +82,28 @@ impl Sim<'_, '_> {
                 };
                 self.fill_pending(k, &terms);
             }
-            if inside && p.day_only && !self.pending[k].done {
+            // A daily bar is its session. Of intraday bars nobody knows which is the last, so their
+            // orders end at the first bar of another session, before it can fill them.
+            if inside && p.day_only && !self.input.intraday && !self.pending[k].done {
                 self.end_order(k, self.unfilled(k, Outcome::Expired), Reason::NotReached);
             }
         }
+    }
+
+    /// Intraday orders of an earlier session end.
+    pub(crate) fn expire_day_orders(&mut self, bar: BarIndex) {
+        if !self.input.intraday {
+            return;
+        }
+        let today = self.input.clock[bar].div_euclid(DAY_MICROS);
+        for k in 0..self.pending.len() {
+            let p = &mut self.pending[k];
+            let waits = p.day_only && self.input.symbols[p.slot].own_bar(bar).is_some();
+            if waits && *p.day.get_or_insert(today) != today {
+                self.end_order(k, self.unfilled(k, Outcome::Expired), Reason::NotReached);
+            }
+        }
+        self.sweep_pending();
     }
 
     /// Drops the orders that ended.
@@ -394,6 +412,7 @@ impl Sim<'_, '_> {
             protection: Protection::default(),
             reason,
             day_only: false,
+            day: None,
             opened: 0.0,
             spent: 0.0,
             done: false,

@@ -92,6 +92,8 @@ pub(crate) struct Input<'m> {
     pub(crate) strategy: &'m Strategy,
     pub(crate) program: Option<&'m Program>,
     pub(crate) clock: &'m [Micros],
+    /// Bars are shorter than a day.
+    pub(crate) intraday: bool,
     /// First and one past the last clock bar of the simulation.
     pub(crate) first: BarIndex,
     pub(crate) end: BarIndex,

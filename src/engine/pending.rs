@@ -2,6 +2,7 @@
 
 use crate::execution::{OrderType, Reason, Side};
 use crate::portfolio::Protection;
+use crate::units::Micros;
 
 /// How much an order asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,8 +29,10 @@ pub(crate) struct Pending {
     pub(crate) opens: Option<Ask>,
     pub(crate) protection: Protection,
     pub(crate) reason: Reason,
-    /// Good for one bar only.
+    /// Good for one session only.
     pub(crate) day_only: bool,
+    /// That session, once the order saw a bar.
+    pub(crate) day: Option<Micros>,
     /// Shares opened and money spent on them so far.
     pub(crate) opened: f64,
     pub(crate) spent: f64,

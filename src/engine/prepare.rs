@@ -158,6 +158,7 @@ impl<'m> Prepared<'m> {
             strategy: self.strategy,
             program: self.program.as_ref(),
             clock: &self.clock,
+            intraday: self.market.interval.is_intraday(),
             first: self.first,
             end: self.end,
             symbols,

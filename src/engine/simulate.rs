@@ -330,6 +330,7 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     /// Decided exits, gapped stops and targets, decided entries, gapped limits.
     fn open(&mut self, bar: BarIndex) {
+        self.expire_day_orders(bar);
         let at_open = self.input.strategy.fill.at == FillAt::NextOpen;
         if at_open {
             self.fill_market(bar, true, |p| p.open);

@@ -274,7 +274,7 @@ impl fmt::Display for Caveat {
             ),
             Caveat::Survivors { symbols } => write!(
                 f,
-                "All {symbols} symbols still trade at the end: they were chosen with hindsight. Add those that failed, or dated [data] members."
+                "All {symbols} symbols still trade at the end: they were chosen with hindsight. Add those that failed to the data."
             ),
             Caveat::ShortSample { years, observations } => write!(
                 f,

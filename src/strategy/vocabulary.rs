@@ -548,7 +548,7 @@ const FILL: &[Key] = &[
         "tif",
         Choice(&["day", "gtc"]),
         Word("day"),
-        "How long a limit or stop order waits: one bar, or until it is cancelled",
+        "How long a limit or stop order waits: the session, or until it is cancelled",
     )
     .also(&["time_in_force"]),
     key(

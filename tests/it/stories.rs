@@ -533,3 +533,41 @@ fn small_dividends_of_a_benchmark_wait_until_their_purchase_is_worth_its_fee() {
     near(held.cash[3], 2.0 * 0.008 * 9_999.9);
     near(held.cash[4], 0.0);
 }
+
+#[test]
+fn a_limit_for_the_day_waits_out_the_session_on_intraday_bars() {
+    let minute = 60_000_000;
+    let open = day(DAYS[0]) + 570 * minute;
+    let next = day(DAYS[1]) + 570 * minute;
+    let time = vec![open, open + minute, open + 2 * minute, next, next + minute];
+    let low = vec![100.0, 100.0, 98.0, 100.0, 98.0];
+    let column = |v: f64| vec![v; 5];
+    let market = |wish: usize| {
+        let mut flags = column(0.0);
+        flags[wish] = 1.0;
+        let bars = Bars::new(
+            time.clone(),
+            column(100.0),
+            column(100.0),
+            low.clone(),
+            column(100.0),
+            None,
+        )
+        .and_then(|b| b.with_extra("buy", flags))
+        .and_then(|b| b.with_extra("sell", column(0.0)))
+        .expect("bars");
+        one(bars)
+    };
+    let text = format!("{RULES}[fill]\norder = \"limit\"\nprice = \"close * 0.99\"\n");
+    // Decided on the first minute, reached on the third of the same session.
+    assert_eq!(run(&market(0), &text).orders[0].fill_bar, Some(2));
+    // Decided on the last minute, good for the next session only: reached in its second minute.
+    assert_eq!(run(&market(2), &text).orders[0].fill_bar, Some(4));
+    // Never reached in its session: it expires before the next one can fill it.
+    let dear = text.replace("0.99", "0.97");
+    let expired = &run(&market(0), &dear).orders[0];
+    assert_eq!(
+        (expired.outcome, expired.reason),
+        (Outcome::Expired, Reason::NotReached)
+    );
+}
