@@ -56,6 +56,10 @@ impl<'m> Prepared<'m> {
         let universe = universe(market, strategy)?;
         let clock = clock_of(market, &universe);
         let (first, end) = bounds(&clock, strategy)?;
+        check_volume(market, strategy, &universe)?;
+        if strategy.data.missing_is_error {
+            check_missing(market, &universe, (clock[first], clock[end - 1]))?;
+        }
         let periods = if same_clock(&clock, &market.clock) {
             market.periods.clone()
         } else {
@@ -285,6 +289,73 @@ fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
     universe.sort_unstable();
     universe.dedup();
     Ok(universe)
+}
+
+/// A volume cap needs to know the volume: without one no order would ever fill.
+fn check_volume(market: &Market, strategy: &Strategy, universe: &[usize]) -> Result<()> {
+    let lacks = |&&tape: &&usize| market.tapes[tape].bars.volume.is_none();
+    match universe.iter().find(lacks) {
+        Some(&tape) if strategy.fill.volume_cap.is_some() => Err(Error::new(
+            Problem::new(format!("`{}` has no volume", market.tapes[tape].symbol))
+                .at_column("fill.volume_cap")
+                .help("leave the cap out, or use data with a volume column"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `missing = "error"`: every symbol has a bar on every session of the calendar from its first bar
+/// to the end of the run. Coarser bars than daily, and data without a calendar, name no sessions.
+fn check_missing(market: &Market, universe: &[usize], (from, to): (Micros, Micros)) -> Result<()> {
+    const SHOWN: usize = 5;
+    let calendar = market.calendar;
+    if calendar == Calendar::None || market.interval > Interval::Day {
+        return Ok(());
+    }
+    let mut problems = Vec::new();
+    for &index in universe {
+        let tape = &market.tapes[index];
+        let days = tape
+            .bars
+            .time
+            .iter()
+            .map(|&t| calendar.session_of(t))
+            .collect::<Vec<_>>();
+        let Some(&begins) = days.first() else {
+            continue;
+        };
+        let sessions = begins
+            .max(date_of(from))
+            .iter_days()
+            .take_while(|d| *d <= date_of(to));
+        let missing = sessions
+            .filter(|day| calendar.is_session(*day) && days.binary_search(day).is_err())
+            .collect::<Vec<_>>();
+        if missing.is_empty() {
+            continue;
+        }
+        let shown = missing
+            .iter()
+            .take(SHOWN)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        let more = if missing.len() > SHOWN { " …" } else { "" };
+        problems.push(
+            Problem::new(format!(
+                "`{}` has no bar on {} sessions: {}{more}",
+                tape.symbol,
+                missing.len(),
+                shown.join(" ")
+            ))
+            .at_column("data.missing")
+            .help("mend the data, or let missing bars be skipped: missing = \"skip\""),
+        );
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::all(problems))
+    }
 }
 
 /// The union of the universe's clocks.

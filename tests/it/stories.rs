@@ -571,3 +571,44 @@ fn a_limit_for_the_day_waits_out_the_session_on_intraday_bars() {
         (Outcome::Expired, Reason::NotReached)
     );
 }
+
+#[test]
+fn a_missing_session_is_an_error_when_asked_for() {
+    let strategy = |missing: &str| {
+        let text = format!(
+            "[data]\nsource = \"unused\"\nmissing = \"{missing}\"\ncalendar = \"nyse\"\n{RULES}"
+        );
+        Strategy::parse(&text, "story", Path::new("."), &Overrides::default()).expect("parses")
+    };
+    let whole = tape(&[flat(10.0); 8], &[("buy", &[]), ("sell", &[])]);
+    let mut market = one(whole.clone());
+    market.calendar = papertape::market::Calendar::Nyse;
+    assert!(backtest(&market, &strategy("error")).is_ok());
+    // Thursday the 11th is cut out.
+    let times = [0, 1, 2, 4, 5, 6, 7].map(|i| day(DAYS[i])).to_vec();
+    let gap = Bars::of_closes(times, vec![10.0; 7])
+        .and_then(|b| b.with_extra("buy", vec![0.0; 7]))
+        .and_then(|b| b.with_extra("sell", vec![0.0; 7]))
+        .expect("bars");
+    let mut market = one(gap);
+    market.calendar = papertape::market::Calendar::Nyse;
+    assert!(backtest(&market, &strategy("skip")).is_ok());
+    let error = backtest(&market, &strategy("error")).expect_err("a session is missing");
+    assert!(
+        error
+            .to_string()
+            .contains("`A` has no bar on 1 sessions: 2024-01-11"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_volume_cap_on_data_without_volume_is_an_error() {
+    let bars = Bars::of_closes(vec![day(DAYS[0]), day(DAYS[1])], vec![10.0; 2])
+        .and_then(|b| b.with_extra("buy", vec![0.0; 2]))
+        .and_then(|b| b.with_extra("sell", vec![0.0; 2]))
+        .expect("bars");
+    let text = format!("{RULES}[fill]\nvolume_cap = 0.1\n");
+    let error = backtest(&one(bars), &strategy(&text)).expect_err("there is no volume");
+    assert!(error.to_string().contains("`A` has no volume"), "{error}");
+}
