@@ -92,7 +92,8 @@ impl Sim<'_, '_> {
 
     /// Intraday orders of an earlier session end.
     pub(crate) fn expire_day_orders(&mut self, bar: BarIndex) {
-        if !self.input.intraday {
+        // The first test spares bars without orders a look at the clock, which is far away in memory.
+        if self.pending.is_empty() || !self.input.intraday {
             return;
         }
         let today = self.input.clock[bar].div_euclid(DAY_MICROS);

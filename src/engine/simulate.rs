@@ -271,6 +271,10 @@ impl<'a, 'm> Sim<'a, 'm> {
                 }
             }
         }
+        // The clock is far away in memory: it is asked only when a dividend waits for its day.
+        if self.receivables.is_empty() {
+            return;
+        }
         let now = self.input.clock[bar];
         let mut waiting = std::mem::take(&mut self.receivables);
         waiting.retain(|r| {
