@@ -48,13 +48,7 @@ pub(super) fn draw(chart: &CompareChart) -> Result<Picture> {
             chart.curves.len()
         ));
     }
-    let notes: Vec<(&str, &str)> = chart
-        .notes
-        .iter()
-        .enumerate()
-        .map(|(i, note)| (if i == 0 { "Notes" } else { "" }, note.as_str()))
-        .collect();
-    page.small_print(&notes);
+    page.notes(&chart.notes);
     page.finish()
 }
 

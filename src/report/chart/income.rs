@@ -151,13 +151,7 @@ pub(super) fn draw(chart: &IncomeChart) -> Result<Picture> {
     if !chart.symbols.is_empty() {
         by_symbol(&mut page, chart);
     }
-    let notes: Vec<(&str, &str)> = chart
-        .notes
-        .iter()
-        .enumerate()
-        .map(|(i, note)| (if i == 0 { "Notes" } else { "" }, note.as_str()))
-        .collect();
-    page.small_print(&notes);
+    page.notes(&chart.notes);
     page.finish()
 }
 

@@ -208,6 +208,16 @@ impl Page {
         }
     }
 
+    /// The notes of a picture as small print, the first led by the word.
+    pub(super) fn notes(&mut self, notes: &[String]) {
+        let lead = |i| if i == 0 { "Notes" } else { "" };
+        let paragraphs = notes
+            .iter()
+            .enumerate()
+            .map(|(i, note)| (lead(i), note.as_str()));
+        self.small_print(&paragraphs.collect::<Vec<_>>());
+    }
+
     /// Small print: paragraphs under a divider, each with its lead in bold (may be empty).
     pub(super) fn small_print(&mut self, paragraphs: &[(&str, &str)]) {
         let shown = &paragraphs[..paragraphs.len().min(PARAGRAPHS_MAX)];

@@ -52,13 +52,7 @@ pub(super) fn draw(chart: &TradesChart) -> Result<Picture> {
             "The {SYMBOLS_MAX} symbols with the most trades; {left_out} more not shown."
         ));
     }
-    let notes: Vec<(&str, &str)> = chart
-        .notes
-        .iter()
-        .enumerate()
-        .map(|(i, note)| (if i == 0 { "Notes" } else { "" }, note.as_str()))
-        .collect();
-    page.small_print(&notes);
+    page.notes(&chart.notes);
     page.finish()
 }
 
