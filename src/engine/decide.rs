@@ -154,11 +154,11 @@ impl Sim<'_, '_> {
 
     /// A wish to close all of a position.
     fn closing(&self, slot: usize, reason: Reason) -> Want {
-        let shares = self.account.positions[slot].shares;
+        let position = &self.account.positions[slot];
         Want {
             slot,
-            side: if shares > 0.0 { Side::Sell } else { Side::Buy },
-            closes: Some(shares.abs()),
+            side: position.closing_side(),
+            closes: Some(position.shares.abs()),
             opens: false,
             ask: None,
             reason,
@@ -287,11 +287,7 @@ impl Sim<'_, '_> {
             return None;
         }
         if back {
-            let side = if position.is_long() {
-                Side::Sell
-            } else {
-                Side::Buy
-            };
+            let side = position.closing_side();
             return Some(self.opening(slot, own, side, Some(position.shares.abs())));
         }
         if leave {

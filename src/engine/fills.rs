@@ -24,6 +24,22 @@ struct Terms {
     inside: bool,
 }
 
+/// An exit that no order waited for.
+#[derive(Debug, Clone, Copy)]
+struct Exit {
+    side: Side,
+    kind: OrderType,
+    /// Level of the stop or target.
+    level: Option<f64>,
+    shares: f64,
+    /// Price before slippage.
+    reference: f64,
+    price: f64,
+    fee: f64,
+    reason: Reason,
+    ambiguous: bool,
+}
+
 impl Sim<'_, '_> {
     /// Fills waiting market orders of symbols that have a bar: those that close something, or the
     /// others, in their order of priority.
@@ -303,11 +319,7 @@ impl Sim<'_, '_> {
     ) -> bool {
         let strategy = self.input.strategy;
         let position = &self.account.positions[slot];
-        let side = if position.is_long() {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
+        let side = position.closing_side();
         let is_target = matches!(touch.reason, Reason::Target | Reason::TargetGap);
         let held = position.shares.abs();
         let share = if is_target {
@@ -339,7 +351,7 @@ impl Sim<'_, '_> {
         shares == due
     }
 
-    /// A protective fill: an order that is decided and filled on the bar that reached its level.
+    /// A protective fill.
     fn sell_now(
         &mut self,
         bar: BarIndex,
@@ -360,35 +372,52 @@ impl Sim<'_, '_> {
         } else {
             OrderType::Limit
         };
+        let exit = Exit {
+            side,
+            kind,
+            level: Some(touch.price),
+            shares,
+            reference: touch.price,
+            price,
+            fee: fee(shares, price, costs),
+            reason: touch.reason,
+            ambiguous: touch.ambiguous,
+        };
+        self.exit_now(bar, slot, own, &exit);
+        if self.account.positions[slot].is_flat() {
+            self.block_entries(slot, own);
+        }
+    }
+
+    /// An order that is decided and filled on one bar: protection, delisting, end of the run.
+    fn exit_now(&mut self, bar: BarIndex, slot: usize, own: usize, exit: &Exit) {
+        let (shares, price) = (exit.shares, exit.price);
         let order = self.new_order(
             bar,
             slot,
-            side,
-            kind,
+            exit.side,
+            exit.kind,
             shares,
-            Some(touch.price),
-            touch.reason,
+            exit.level,
+            exit.reason,
         );
         let booking = Booking {
             bar,
             own: own as u32,
             slot,
-            side,
+            side: exit.side,
             shares,
-            reference: touch.price,
+            reference: exit.reference,
             price,
             value: shares * price,
-            fee: fee(shares, price, costs),
-            reason: touch.reason,
-            ambiguous: touch.ambiguous,
+            fee: exit.fee,
+            reason: exit.reason,
+            ambiguous: exit.ambiguous,
             protection: Protection::default(),
             live_from: bar,
         };
-        self.account.marks[slot] = touch.price;
+        self.account.marks[slot] = exit.reference;
         self.account.fill(&booking, self.input.session(bar));
-        if self.account.positions[slot].is_flat() {
-            self.block_entries(slot, own);
-        }
         note_fill(&mut self.orders[order], shares, price, bar);
     }
 
@@ -454,11 +483,7 @@ impl Sim<'_, '_> {
         let costs = &self.input.strategy.costs;
         let position = &self.account.positions[slot];
         let shares = position.shares.abs();
-        let side = if position.is_long() {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
+        let side = position.closing_side();
         let traded = reason != Reason::Delisted;
         let fill_price = if traded {
             slipped(price, side, costs)
@@ -472,25 +497,18 @@ impl Sim<'_, '_> {
         };
         let symbol = &self.input.symbols[slot];
         let own = (0..=bar).rev().find_map(|b| symbol.own_bar(b)).unwrap_or(0);
-        let order = self.new_order(bar, slot, side, OrderType::Market, shares, None, reason);
-        let booking = Booking {
-            bar,
-            own: own as u32,
-            slot,
+        let exit = Exit {
             side,
+            kind: OrderType::Market,
+            level: None,
             shares,
             reference: price,
             price: fill_price,
-            value: shares * fill_price,
             fee: charge,
             reason,
             ambiguous: false,
-            protection: Protection::default(),
-            live_from: bar,
         };
-        self.account.marks[slot] = price;
-        self.account.fill(&booking, self.input.session(bar));
-        note_fill(&mut self.orders[order], shares, fill_price, bar);
+        self.exit_now(bar, slot, own, &exit);
     }
 
     /// A symbol that stopped trading: its orders end, its position is closed at the last price

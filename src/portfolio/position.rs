@@ -1,7 +1,7 @@
 //! One symbol's holding: shares, what they cost, what protects them, and the trade in progress.
 
-use crate::execution::Reason;
 use crate::execution::fill::Levels;
+use crate::execution::{Reason, Side};
 use crate::portfolio::{PositionSide, Trade, TradeStatus};
 use crate::units::BarIndex;
 
@@ -127,6 +127,15 @@ impl Position {
     /// `true` for a holding that gains when the price rises.
     pub fn is_long(&self) -> bool {
         self.shares > 0.0
+    }
+
+    /// The side of an order that closes it.
+    pub fn closing_side(&self) -> Side {
+        if self.is_long() {
+            Side::Sell
+        } else {
+            Side::Buy
+        }
     }
 
     /// The levels that protect it, from what was known before the bar.
