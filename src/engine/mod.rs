@@ -73,13 +73,14 @@ fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
             };
             equity.unwrap_or(strategy.account.cash)
         };
-        let band = Ambiguous {
+        // The band takes two more simulations, which bare runs do not owe anybody.
+        let band = (detail == Detail::Full).then(|| Ambiguous {
             trades: record.ambiguous,
             worst: end(Ambiguity::Worst),
             path: end(Ambiguity::Path),
             best: end(Ambiguity::Best),
-        };
-        let part = of_record(prepared, record, Some(band), detail);
+        });
+        let part = of_record(prepared, record, band, detail);
         let symbol = tapes.first().copied().filter(|_| strategy.account.each);
         run = Some(match (run, symbol) {
             (Some(all), Some(symbol)) => all.joined(symbol, part),

@@ -10,6 +10,7 @@ use crate::market::{
 use crate::rules::{Columns, EvalOptions, ExprId, Program, Vocabulary};
 use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// What all accounts of one run share.
@@ -28,6 +29,8 @@ pub(crate) struct Prepared<'m> {
     interest: Vec<f64>,
     index_yield: Vec<f64>,
     decides: Vec<bool>,
+    /// Columns of every tape, once an expression that crosses symbols was evaluated.
+    crossed: OnceCell<Vec<Columns>>,
 }
 
 /// The place in the strategy that an expression was wanted for.
@@ -80,6 +83,7 @@ impl<'m> Prepared<'m> {
             interest: Vec::new(),
             index_yield: Vec::new(),
             decides: Vec::new(),
+            crossed: OnceCell::new(),
         };
         prepared.fill_columns()?;
         Ok(prepared)
@@ -110,7 +114,7 @@ impl<'m> Prepared<'m> {
             Every::Year => Period::Year,
         };
         let (calendar, interval) = (self.market.calendar, self.market.interval);
-        self.decides = ends(&self.clock, period, calendar, interval);
+        self.decides = period_ends_of(&self.clock, period, calendar, interval);
         Ok(())
     }
 
@@ -128,19 +132,27 @@ impl<'m> Prepared<'m> {
         let Some(program) = &self.program else {
             return Ok(input);
         };
-        let options = self.eval_options();
-        if program.crosses_symbols() || tapes.len() > 1 {
-            let all = program.evaluate(self.market, &options)?;
-            for (tape, columns) in all.into_iter().enumerate() {
-                if let Some(slot) = tapes.iter().position(|&t| t == tape) {
-                    input.symbols[slot].signals = self.signals(program, columns);
-                }
-            }
-        } else if let (Some(symbol), Some(&tape)) = (input.symbols.first_mut(), tapes.first()) {
-            let columns = program.evaluate_one(self.market, tape, &options);
+        for (symbol, &tape) in input.symbols.iter_mut().zip(tapes) {
+            let columns = self.columns(program, tape)?;
             symbol.signals = self.signals(program, columns);
         }
         Ok(input)
+    }
+
+    /// The columns of one tape. What crosses symbols is evaluated once for all accounts.
+    fn columns(&self, program: &Program, tape: usize) -> Result<Columns> {
+        let options = self.eval_options();
+        if !program.crosses_symbols() {
+            return Ok(program.evaluate_one(self.market, tape, &options));
+        }
+        let all = match self.crossed.get() {
+            Some(all) => all,
+            None => {
+                let all = program.evaluate(self.market, &options)?;
+                self.crossed.get_or_init(|| all)
+            }
+        };
+        Ok(all[tape].clone())
     }
 
     /// The input of one account that holds `tapes` by a plan, not by rules.
@@ -472,10 +484,6 @@ fn growth(clock: &[Micros], rates: &DatedRate) -> Vec<f64> {
             last.2
         })
         .collect()
-}
-
-fn ends(clock: &[Micros], period: Period, calendar: Calendar, interval: Interval) -> Vec<bool> {
-    period_ends_of(clock, period, calendar, interval)
 }
 
 /// Corporate actions of the account's symbols at the clock bars on which they take effect: the

@@ -81,7 +81,7 @@ pub struct Run {
     pub ledger: Vec<Entry>,
     /// Income by month, symbol and stream; sums to the change of equity.
     pub income: Vec<IncomeRow>,
-    /// The ambiguity band; `None` when no trade was ambiguous.
+    /// The ambiguity band; `None` when no trade was ambiguous, and in bare runs.
     pub ambiguous: Option<Ambiguous>,
     /// With `[account] each`: every symbol's own account.
     pub each: Vec<SymbolRun>,
