@@ -120,6 +120,8 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
         rolling_window: curves.rolling.window.to_string(),
         income: streams(summary),
         income_total: summary.change_of_equity(),
+        stress: None,
+        overfitting: None,
         assumptions: conventions.join(" "),
         caveats: summary.caveats.iter().map(|c| c.text.clone()).collect(),
     }

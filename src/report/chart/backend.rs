@@ -186,6 +186,17 @@ impl Canvas {
             .polyline(&ends, opaque(color), width);
     }
 
+    /// Draws a line through points, paler the lower `opacity` (0 to 1) is.
+    pub(super) fn curve(&self, line: &[(f64, f64)], width: f64, color: RGBColor, opacity: f64) {
+        let line: Vec<BackendCoord> = line.iter().map(|p| (units(p.0), units(p.1))).collect();
+        let color = BackendColor {
+            alpha: opacity,
+            ..opaque(color)
+        };
+        let width = (width * SCALE) as f32;
+        self.surface.borrow_mut().polyline(&line, color, width);
+    }
+
     /// A triangle with a white edge, its tip at a point in points: pointing up from below it, or
     /// down from above.
     pub(super) fn triangle(&self, tip: (f64, f64), size: f64, up: bool, color: RGBColor) {

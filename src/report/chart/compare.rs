@@ -2,13 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::report::chart::axis::{Clock, ValueAxis, asks_for_log};
-use crate::report::chart::backend::{Align, Type};
 use crate::report::chart::line::{extent, last_value, lines};
 use crate::report::chart::number::{Words, amount};
-use crate::report::chart::page::{
-    AXIS, CONTENT, END_ROOM, GRID, INK, MARGIN, PALETTE, Page, TEXT_SOFT,
-};
+use crate::report::chart::page::{END_ROOM, PALETTE, Page};
 use crate::report::chart::panel::{EndLabel, Panel};
+use crate::report::chart::table;
 use crate::report::chart::{CompareChart, Curve, Picture};
 use crate::units::Micros;
 use plotters::prelude::RGBColor;
@@ -16,14 +14,6 @@ use std::borrow::Cow;
 
 /// Most curves on one picture.
 const CURVES_MAX: usize = 12;
-/// Most columns of the table.
-const METRICS_MAX: usize = 9;
-/// Room for names in the table.
-const NAMES: f64 = 166.0;
-/// Headings of the table.
-const HEAD: Type = Type { size: 9.5, ..AXIS };
-/// Height of a row.
-const ROW: f64 = 20.0;
 
 /// Draws the picture.
 pub(super) fn draw(chart: &CompareChart) -> Result<Picture> {
@@ -39,7 +29,16 @@ pub(super) fn draw(chart: &CompareChart) -> Result<Picture> {
     let clock = Clock::new(Cow::Owned(moments));
     equity(&mut page, curves, &clock)?;
     drawdowns(&mut page, curves, &clock)?;
-    table(&mut page, curves, &chart.metrics);
+    let rows: Vec<table::Row<'_>> = curves
+        .iter()
+        .enumerate()
+        .map(|(nth, curve)| table::Row {
+            color: color(nth),
+            name: &curve.name,
+            cells: &curve.cells,
+        })
+        .collect();
+    table::draw(&mut page, "Figures", &rows, &chart.metrics);
     let left_out = chart.curves.len() - curves.len();
     if left_out > 0 {
         page.y += 4.0;
@@ -136,48 +135,4 @@ fn drawdowns(page: &mut Page, curves: &[Curve], clock: &Clock) -> Result<()> {
         panel.line(&lines, color(nth), 1.0)?;
     }
     Ok(())
-}
-
-fn table(page: &mut Page, curves: &[Curve], metrics: &[String]) {
-    let metrics = &metrics[..metrics.len().min(METRICS_MAX)];
-    if metrics.is_empty() || curves.is_empty() {
-        return;
-    }
-    page.section("Figures", "");
-    let canvas = page.canvas.clone();
-    let fonts = canvas.fonts();
-    let width = ((CONTENT - NAMES) / metrics.len() as f64).min(110.0);
-    let left = MARGIN + CONTENT - width * metrics.len() as f64;
-    let right_of = |column: usize| left + (column as f64 + 1.0) * width;
-    let mut y = page.y + 2.0;
-    for (i, metric) in metrics.iter().enumerate() {
-        let text = fonts.shorten(metric, width - 6.0, HEAD.size, false);
-        canvas.text(&text, (right_of(i), y), Align::Right, HEAD);
-    }
-    y += 7.0;
-    let ends = |y: f64| ((MARGIN, y), (MARGIN + CONTENT, y));
-    canvas.rule(ends(y).0, ends(y).1, 0.5, TEXT_SOFT);
-    for (nth, curve) in curves.iter().enumerate() {
-        let baseline = y + ROW / 2.0 + 3.7;
-        let swatch = (MARGIN, y + ROW / 2.0 - 1.5, 12.0, 3.0);
-        canvas.fill_box(swatch, color(nth));
-        let name = Type {
-            size: 10.5,
-            bold: true,
-            color: INK,
-        };
-        let text = fonts.shorten(&curve.name, left - MARGIN - 18.0, name.size, true);
-        canvas.text(&text, (MARGIN + 18.0, baseline), Align::Left, name);
-        let figure = Type {
-            bold: false,
-            ..name
-        };
-        for (i, cell) in curve.cells.iter().take(metrics.len()).enumerate() {
-            let text = fonts.shorten(cell, width - 8.0, figure.size, false);
-            canvas.text(&text, (right_of(i), baseline), Align::Right, figure);
-        }
-        y += ROW;
-        canvas.rule(ends(y).0, ends(y).1, 0.5, GRID);
-    }
-    page.y = y;
 }

@@ -6,6 +6,7 @@
 use crate::report::chart::backend::{Align, Canvas, Type};
 use crate::report::chart::number::grouped;
 use crate::report::chart::page::{AXIS, CONTENT, INK, MARGIN, RED, TEAL};
+use crate::report::chart::ramp::{blend, words_on};
 use crate::report::chart::{MonthReturn, TearSheet};
 use plotters::prelude::RGBColor;
 
@@ -18,8 +19,6 @@ const MIDDLE: RGBColor = RGBColor(0xF5, 0xF7, 0xF8);
 const YEARS: f64 = 48.0;
 /// Width of a year's return, and the gap before it.
 const TOTAL: (f64, f64) = (62.0, 10.0);
-/// Below this luminance a ground asks for white figures.
-const DARK: f64 = 0.22;
 
 /// Height of a row and size of its figures (`None`: colours only) for a number of years.
 fn row_form(years: usize) -> (f64, Option<f64>) {
@@ -45,28 +44,7 @@ fn full_scale(values: impl Iterator<Item = f64>) -> f64 {
 fn ground(value: f64, full: f64) -> RGBColor {
     let depth = (value.abs() / full).clamp(0.0, 1.0) * 0.92;
     let end = if value < 0.0 { RED } else { TEAL };
-    let blend = |a: u8, b: u8| {
-        let mixed = f64::from(a) + (f64::from(b) - f64::from(a)) * depth;
-        mixed.round() as u8
-    };
-    RGBColor(
-        blend(MIDDLE.0, end.0),
-        blend(MIDDLE.1, end.1),
-        blend(MIDDLE.2, end.2),
-    )
-}
-
-/// Relative luminance (WCAG 2.1).
-fn luminance(color: RGBColor) -> f64 {
-    let linear = |c: u8| {
-        let c = f64::from(c) / 255.0;
-        if c <= 0.04045 {
-            c / 12.92
-        } else {
-            libm::pow((c + 0.055) / 1.055, 2.4)
-        }
-    };
-    0.2126 * linear(color.0) + 0.7152 * linear(color.1) + 0.0722 * linear(color.2)
+    blend(MIDDLE, end, depth)
 }
 
 /// A return in per cent as a cell shows it: one decimal while it fits.
@@ -100,11 +78,10 @@ impl Map<'_> {
         let Some(size) = self.size else {
             return;
         };
-        let dark = luminance(color) < DARK;
         let style = Type {
             size,
             bold,
-            color: if dark { RGBColor(255, 255, 255) } else { INK },
+            color: words_on(color),
         };
         let room = width - gap - 2.0;
         let text = self

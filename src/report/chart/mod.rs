@@ -12,20 +12,35 @@
 mod axis;
 mod backend;
 mod compare;
+mod equity;
 mod heat;
+mod heatmap;
 mod income;
 mod line;
 mod number;
 mod page;
 mod panel;
+mod parallel;
+mod ramp;
+mod ranked;
+mod stress;
+mod table;
 mod tearsheet;
 mod text;
 mod trades;
+mod trials;
+mod walk_forward;
 
 use crate::error::Result;
 use crate::units::Micros;
 
+pub use crate::report::chart::heatmap::{HeatMapChart, HeatPanel, heatmap};
+pub use crate::report::chart::parallel::{ParallelChart, ParallelTrial, parallel};
+pub use crate::report::chart::ranked::{RankedChart, RankedTrial, ranked};
+pub use crate::report::chart::stress::{StressBox, StressRow};
 pub use crate::report::chart::text::digits_are_tabular;
+pub use crate::report::chart::trials::{Objective, Varied};
+pub use crate::report::chart::walk_forward::{Chosen, Fold, WalkForwardChart, walk_forward};
 
 /// A piece of text in a picture and the box that it fills, in points from the top left corner.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +75,10 @@ pub struct Picture {
 pub enum Role {
     /// The strategy: blue, on top.
     Strategy,
+    /// One of several trials: a colour each.
+    Trial,
+    /// Chosen with hindsight, beside what was not: orange.
+    InSample,
     /// A benchmark: grey.
     Benchmark,
     /// Savings: sand.
@@ -139,6 +158,10 @@ pub struct TearSheet {
     pub income: Vec<Amount>,
     /// Change of equity over the run, flows excluded or included as `income` has them.
     pub income_total: f64,
+    /// The strategy under each assumption that flatters it.
+    pub stress: Option<StressBox>,
+    /// How much of it may be luck: one sentence.
+    pub overfitting: Option<String>,
     /// The conventions of the run in one paragraph.
     pub assumptions: String,
     /// What to beware of, a sentence each.

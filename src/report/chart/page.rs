@@ -85,10 +85,12 @@ pub(super) const END_ROOM: f64 = 102.0;
 /// Width of plots.
 pub(super) const PLOT_WIDTH: f64 = WIDTH - MARGIN - PLOT_LEFT - END_ROOM - 10.0;
 
-/// Line and word colour of a role; `nth` counts benchmarks from zero.
+/// Line and word colour of a role; `nth` counts the series of this role from zero.
 pub(super) fn role_colors(role: Role, nth: usize) -> (RGBColor, RGBColor) {
     match (role, nth) {
         (Role::Strategy, _) => (BLUE, BLUE),
+        (Role::Trial, nth) => (PALETTE[nth % PALETTE.len()], PALETTE[nth % PALETTE.len()]),
+        (Role::InSample, _) => (PALETTE[1], RGBColor(0xB4, 0x60, 0x04)),
         (Role::Cash, _) => (RGBColor(0xC8, 0xA9, 0x6A), RGBColor(0x8A, 0x6A, 0x2F)),
         (Role::Benchmark, 0) => (TEXT_SOFT, TEXT),
         (Role::Benchmark, 1) => (RGBColor(0xA7, 0x8B, 0xBA), RGBColor(0x7A, 0x5C, 0x91)),
@@ -198,6 +200,31 @@ impl Page {
         };
         self.y = frame.bottom() + 20.0;
         frame
+    }
+
+    /// A warning that nobody can overlook: a line on a tinted ground.
+    pub(super) fn banner(&mut self, text: &str) {
+        let style = Type {
+            size: 11.0,
+            bold: true,
+            color: RGBColor(0x7A, 0x3E, 0x02),
+        };
+        let text = self
+            .canvas
+            .fonts()
+            .shorten(text, CONTENT - 24.0, style.size, true);
+        if text.trim().is_empty() {
+            return;
+        }
+        self.y += 12.0;
+        let ground = RGBColor(0xFE, 0xF3, 0xE2);
+        self.canvas
+            .fill_box((MARGIN, self.y, CONTENT, 26.0), ground);
+        self.canvas
+            .fill_box((MARGIN, self.y, 3.0, 26.0), PALETTE[1]);
+        let at = (MARGIN + 13.0, self.y + 17.0);
+        self.canvas.text(&text, at, Align::Left, style);
+        self.y += 26.0;
     }
 
     /// A line of explanation in the text column.

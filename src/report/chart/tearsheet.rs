@@ -2,16 +2,17 @@
 //! came from, and the small print.
 
 use crate::error::{Error, Result};
-use crate::report::chart::axis::{Clock, ValueAxis, asks_for_log};
+use crate::report::chart::axis::{Clock, ValueAxis};
 use crate::report::chart::backend::{Align, Type};
+use crate::report::chart::equity;
 use crate::report::chart::heat;
 use crate::report::chart::income::waterfall;
 use crate::report::chart::line::{extent, last_value};
 use crate::report::chart::number::{Words, amount, grouped, percent};
-use crate::report::chart::page::{BLUE, END_ROOM, Page, RED, TEXT_SOFT, role_colors};
+use crate::report::chart::page::{BLUE, END_ROOM, Page, RED, TEXT_SOFT};
 use crate::report::chart::panel::{EndLabel, Panel};
-use crate::report::chart::{Picture, Role, Series, TearSheet};
-use plotters::prelude::RGBColor;
+use crate::report::chart::stress;
+use crate::report::chart::{Picture, Series, TearSheet};
 use std::borrow::Cow;
 
 /// Draws the picture.
@@ -32,6 +33,11 @@ pub(super) fn draw(sheet: &TearSheet) -> Result<Picture> {
         page.section("Where the money came from", hint.trim());
         waterfall(&mut page, &sheet.income, sheet.income_total);
     }
+    stress::draw(
+        &mut page,
+        sheet.stress.as_ref(),
+        sheet.overfitting.as_deref(),
+    );
     let mut print = vec![("Assumptions", sheet.assumptions.as_str())];
     for (i, caveat) in sheet.caveats.iter().enumerate() {
         print.push((if i == 0 { "Caveats" } else { "" }, caveat));
@@ -43,70 +49,20 @@ pub(super) fn draw(sheet: &TearSheet) -> Result<Picture> {
 /// Columns of one length, or an error that names the odd one.
 fn check(sheet: &TearSheet) -> Result<()> {
     let bars = sheet.time.len();
-    let named = sheet.equity.iter().chain(&sheet.drawdown);
-    let named = named.map(|s| (s.name.as_str(), s.value.len()));
-    let sharpe = ("rolling Sharpe", sheet.rolling_sharpe.len());
-    let optional = (sharpe.1 > 0).then_some(sharpe);
-    for (name, length) in named.chain(optional) {
-        if length != bars {
-            return Err(Error::msg(format!(
-                "the tear sheet has {bars} bars but `{name}` has {length} values"
-            )));
-        }
+    equity::check("tear sheet", bars, &sheet.equity)?;
+    equity::check("tear sheet", bars, &sheet.drawdown)?;
+    let length = sheet.rolling_sharpe.len();
+    if length > 0 && length != bars {
+        return Err(Error::msg(format!(
+            "the tear sheet has {bars} bars but `rolling Sharpe` has {length} values"
+        )));
     }
     Ok(())
 }
 
-/// Line and word colours of each series, benchmarks told apart.
-fn colors(series: &[Series]) -> Vec<(RGBColor, RGBColor)> {
-    let mut benchmarks = 0;
-    series
-        .iter()
-        .map(|s| {
-            let colors = role_colors(s.role, benchmarks);
-            benchmarks += usize::from(s.role == Role::Benchmark);
-            colors
-        })
-        .collect()
-}
-
 fn equity(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
-    let Some(range) = extent(sheet.equity.iter().map(|s| &s.value[..])) else {
-        page.section("Equity", "no bars");
-        return Ok(());
-    };
-    let height = 256.0;
-    let log = asks_for_log(range);
-    let scale = if log { "log scale" } else { "" };
-    let hint = match (sheet.unit.as_str(), scale) {
-        ("", scale) => scale.to_string(),
-        (unit, "") => unit.to_string(),
-        (unit, scale) => format!("{unit}, {scale}"),
-    };
-    page.section("Equity", &hint);
-    let frame = page.plot(height);
-    let axis = ValueAxis::new(range, log, height, Words::Plain);
-    let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
-    panel.grid()?;
-    panel.time_labels(clock);
-    let colors = colors(&sheet.equity);
-    let mut ends = Vec::new();
-    // The strategy is first in the list and last on the sheet, over the others.
-    for (series, &(line, words)) in sheet.equity.iter().zip(&colors).rev() {
-        let strategy = series.role == Role::Strategy;
-        let width = if strategy { 1.6 } else { 1.1 };
-        panel.line(&panel.trace(&series.value, clock), line, width)?;
-        if let Some((i, value)) = last_value(&series.value) {
-            panel.dot(clock.place(i), value, 2.6, line)?;
-            ends.push(EndLabel {
-                y: panel.at(clock.place(i), value).1,
-                name: series.name.clone(),
-                value: amount(value),
-                color: words,
-            });
-        }
-    }
-    panel.end_labels(ends, END_ROOM);
+    let title = ("Equity", sheet.unit.as_str());
+    equity::draw(page, title, &sheet.equity, clock, |_| ())?;
     if let Some(note) = &sheet.equity_note {
         page.y += 3.0;
         page.note(note);
