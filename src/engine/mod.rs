@@ -14,9 +14,11 @@ mod prepare;
 mod benchmark;
 mod source;
 mod explain;
+mod kernel;
 
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
+pub use kernel::{BLOCKS, BlockSums, Moments, Tally};
 pub use run::{Ambiguous, Run, SymbolRun};
 pub use source::read_market;
 
@@ -27,6 +29,9 @@ use crate::engine::simulate::{Detail, Record, Sim};
 use crate::error::Result;
 use crate::market::Market;
 use crate::strategy::{Ambiguity, Strategy};
+use crate::units::{BarIndex, Micros};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Simulates a strategy over a market and keeps everything: columns, orders, trades, ledger,
 /// income.
@@ -46,6 +51,50 @@ pub fn backtest(market: &Market, strategy: &Strategy) -> Result<Run> {
 pub fn backtest_bare(market: &Market, strategy: &Strategy) -> Result<Run> {
     let prepared = Prepared::new(market, strategy)?;
     run_rules(&prepared, Detail::Bare)
+}
+
+/// The bare simulation over a span of clock bars instead of `data.start` to `data.end`: flat at its
+/// first bar, with indicators that have read the bars before it.
+///
+/// # Errors
+/// As [`backtest`], and a span without bars or beyond the clock.
+pub fn backtest_over(
+    market: &Market,
+    strategy: &Strategy,
+    span: Option<Range<BarIndex>>,
+) -> Result<Run> {
+    let mut prepared = Prepared::new(market, strategy)?;
+    if let Some(span) = span {
+        prepared.restrict(span)?;
+    }
+    run_rules(&prepared, Detail::Bare)
+}
+
+/// What a simulation would run over, without running it.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// Moments of the clock's bars.
+    pub clock: Arc<Vec<Micros>>,
+    /// First and one past the last clock bar under `data.start` and `data.end`.
+    pub span: Range<BarIndex>,
+    /// Bars a year and bars a session.
+    pub periods: (f64, f64),
+}
+
+/// Compiles a strategy against a market and says what its simulation would run over.
+///
+/// # Errors
+/// As [`backtest`].
+pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
+    let prepared = Prepared::new(market, strategy)?;
+    Ok(Outline {
+        span: prepared.first..prepared.end,
+        periods: (
+            prepared.periods.bars_a_year,
+            prepared.periods.bars_a_session,
+        ),
+        clock: prepared.clock,
+    })
 }
 
 fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {

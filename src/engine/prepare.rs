@@ -11,6 +11,7 @@ use crate::rules::{Columns, EvalOptions, ExprId, Program, Vocabulary};
 use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What all accounts of one run share.
@@ -87,6 +88,21 @@ impl<'m> Prepared<'m> {
         };
         prepared.fill_columns()?;
         Ok(prepared)
+    }
+
+    /// Bounds the simulation by clock bars instead of dates.
+    ///
+    /// # Errors
+    /// A span without bars or beyond the clock.
+    pub(crate) fn restrict(&mut self, span: Range<BarIndex>) -> Result<()> {
+        if span.is_empty() || span.end > self.clock.len() {
+            return Err(Error::new(
+                Problem::new(format!("no bars {} to {}", span.start, span.end))
+                    .help(format!("the clock has {} bars", self.clock.len())),
+            ));
+        }
+        (self.first, self.end) = (span.start, span.end);
+        Ok(())
     }
 
     fn fill_columns(&mut self) -> Result<()> {

@@ -12,6 +12,7 @@
 pub mod bootstrap;
 pub mod caveats;
 pub mod table;
+pub mod trial;
 
 mod bare;
 mod benchmark;

@@ -4,7 +4,9 @@
 mod batch;
 mod drawn;
 mod judged;
+mod trials;
 
 pub use batch::each;
 pub use drawn::{DrawnSeries, series};
 pub use judged::{Curves, Judged, Rolling, judge};
+pub use trials::{Ask, ParamAxis, Trials};

@@ -32,6 +32,7 @@ mod rules_values;
 mod stories;
 mod strategy_file;
 mod tables;
+mod trials;
 mod readme;
 mod determinism;
 mod cli_run;
