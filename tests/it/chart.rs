@@ -16,21 +16,21 @@ use std::collections::BTreeMap;
 const DAY: i64 = 86_400_000_000;
 
 /// A reproducible random walk (xorshift), one step a call, about standard normal.
-struct Walk(u64);
+pub(crate) struct Walk(pub(crate) u64);
 
 impl Walk {
-    fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 
-    fn prices(&mut self, bars: usize, drift: f64, volatility: f64) -> Vec<f64> {
+    pub(crate) fn prices(&mut self, bars: usize, drift: f64, volatility: f64) -> Vec<f64> {
         let mut price = 100.0;
         (0..bars)
             .map(|_| {
@@ -41,7 +41,7 @@ impl Walk {
     }
 }
 
-fn micros(year: i32, month: u32, day: u32) -> i64 {
+pub(crate) fn micros(year: i32, month: u32, day: u32) -> i64 {
     let date = NaiveDate::from_ymd_opt(year, month, day).unwrap();
     date.and_hms_opt(0, 0, 0)
         .unwrap()
@@ -54,7 +54,7 @@ fn date(t: i64) -> NaiveDate {
 }
 
 /// Weekdays from a date on.
-fn weekdays(from: i64, bars: usize) -> Vec<i64> {
+pub(crate) fn weekdays(from: i64, bars: usize) -> Vec<i64> {
     (0..)
         .map(|d| from + d * DAY)
         .filter(|t| date(*t).weekday().number_from_monday() <= 5)
@@ -62,7 +62,7 @@ fn weekdays(from: i64, bars: usize) -> Vec<i64> {
         .collect()
 }
 
-fn drawdown(equity: &[f64]) -> Vec<f64> {
+pub(crate) fn drawdown(equity: &[f64]) -> Vec<f64> {
     let mut peak = f64::NEG_INFINITY;
     equity
         .iter()
@@ -115,7 +115,7 @@ fn calendar_returns(time: &[i64], equity: &[f64]) -> (Vec<MonthReturn>, Vec<(i32
     (months, years.collect())
 }
 
-fn figure(label: &str, value: &str, note: &str) -> Figure {
+pub(crate) fn figure(label: &str, value: &str, note: &str) -> Figure {
     Figure {
         label: label.into(),
         value: value.into(),
@@ -123,7 +123,7 @@ fn figure(label: &str, value: &str, note: &str) -> Figure {
     }
 }
 
-fn figures() -> Vec<Figure> {
+pub(crate) fn figures() -> Vec<Figure> {
     vec![
         figure("CAGR", "14.1%", "vs 6.0% benchmark"),
         figure("Sharpe", "1.49", "90% interval 0.92 to 2.03"),
@@ -136,7 +136,7 @@ fn figures() -> Vec<Figure> {
     ]
 }
 
-fn series(name: &str, role: Role, value: Vec<f64>) -> Series {
+pub(crate) fn series(name: &str, role: Role, value: Vec<f64>) -> Series {
     Series {
         name: name.into(),
         role,
@@ -194,6 +194,8 @@ fn sheet(time: Vec<i64>, strategy: Vec<f64>, benchmark: Vec<f64>) -> TearSheet {
             ("Slippage", -4_120.0),
         ]),
         income_total: total,
+        stress: None,
+        overfitting: None,
         assumptions: "Signals at the close, filled at the next open; slippage 5 basis points and \
                       $1 an order; cash earns 3-month bills; no tax; whole shares; 252 sessions a \
                       year, one bar a session."
@@ -207,7 +209,7 @@ fn sheet(time: Vec<i64>, strategy: Vec<f64>, benchmark: Vec<f64>) -> TearSheet {
     }
 }
 
-fn walked(bars: usize, drift: f64, volatility: f64, seed: u64) -> TearSheet {
+pub(crate) fn walked(bars: usize, drift: f64, volatility: f64, seed: u64) -> TearSheet {
     let mut walk = Walk(seed);
     let money = |p: Vec<f64>| p.iter().map(|v| v * 1000.0).collect::<Vec<f64>>();
     let strategy = money(walk.prices(bars, drift, volatility));
@@ -216,7 +218,7 @@ fn walked(bars: usize, drift: f64, volatility: f64, seed: u64) -> TearSheet {
 }
 
 /// Keeps the picture where it can be looked at, and checks what every picture must hold.
-fn keep(name: &str, picture: &Picture) {
+pub(crate) fn keep(name: &str, picture: &Picture) {
     let path = format!("{}/{name}.png", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(path, &picture.png).unwrap();
     let decoder = png::Decoder::new(std::io::Cursor::new(&picture.png));
@@ -236,7 +238,7 @@ fn keep(name: &str, picture: &Picture) {
     no_overlap(name, picture);
 }
 
-fn no_overlap(name: &str, picture: &Picture) {
+pub(crate) fn no_overlap(name: &str, picture: &Picture) {
     let height = f64::from(picture.height) / 2.0;
     for (i, a) in picture.labels.iter().enumerate() {
         assert!(
@@ -256,7 +258,7 @@ fn no_overlap(name: &str, picture: &Picture) {
     }
 }
 
-fn draw_sheet(name: &str, sheet: &TearSheet) -> Picture {
+pub(crate) fn draw_sheet(name: &str, sheet: &TearSheet) -> Picture {
     let picture = sheet.draw().unwrap();
     keep(&format!("tearsheet_{name}"), &picture);
     picture

@@ -13,6 +13,7 @@ mod architecture;
 mod audit;
 mod calendar;
 mod chart;
+mod chart_trials;
 mod cli;
 mod eval;
 mod explain;
