@@ -23,6 +23,9 @@ pub(crate) struct StrategyFlags {
     /// Which column of the data is meant, for example `close=Last`
     #[arg(long, value_name = "OURS=THEIRS", value_parser = pair, value_delimiter = ',')]
     pub(crate) columns: Vec<(String, String)>,
+    /// Read the days that `[walk_forward] holdout` seals; this is recorded
+    #[arg(long)]
+    pub(crate) open_holdout: bool,
 }
 
 impl StrategyFlags {
@@ -34,6 +37,7 @@ impl StrategyFlags {
             start: self.start,
             end: self.end,
             columns: self.columns.clone(),
+            open_holdout: self.open_holdout,
         }
     }
 }

@@ -96,6 +96,7 @@ fn overrides(flags: &Flags) -> Result<Overrides> {
         start: day(&flags.start)?,
         end: day(&flags.end)?,
         columns: pairs(&flags.columns),
+        open_holdout: flags.open_holdout,
     })
 }
 

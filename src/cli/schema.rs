@@ -173,6 +173,10 @@ fn kind_schema(kind: Kind) -> Value {
             "type": "object",
             "additionalProperties": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
         }),
+        Kind::Stretch => json!({ "anyOf": [
+            { "type": "string", "pattern": "^[1-9][0-9]*(d|w|mo|y)$" },
+            { "type": "integer", "minimum": 1 },
+        ] }),
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }

@@ -45,5 +45,6 @@ pub(crate) fn kept(flags: &StrategyFlags) -> Flags {
         start: flags.start.map(|day| day.to_string()),
         end: flags.end.map(|day| day.to_string()),
         columns: flags.columns.iter().map(pair).collect(),
+        open_holdout: flags.open_holdout,
     }
 }

@@ -42,12 +42,18 @@ impl Outcome {
 pub fn simulate(market: &Market, strategy: &Strategy) -> Result<Outcome> {
     let prepared = Prepared::new(market, strategy)?;
     let run = run_rules(&prepared, Detail::Full)?;
+    beside_benchmarks(&prepared, run)
+}
+
+/// A run of the prepared strategy and the benchmarks over the same bars.
+pub(crate) fn beside_benchmarks(prepared: &Prepared<'_>, run: Run) -> Result<Outcome> {
+    let (market, strategy) = (prepared.market, prepared.strategy);
     let mut left_out = Vec::new();
     let mut benchmarks = Vec::new();
     let wanted = &strategy.benchmark;
     let holder = holder(strategy, run.start_equity);
     let mut hold = |name: &str, weights: Vec<(usize, f64)>, monthly: bool| -> Result<()> {
-        let run = held(&prepared, &holder, name, &weights, monthly, &mut left_out)?;
+        let run = held(prepared, &holder, name, &weights, monthly, &mut left_out)?;
         benchmarks.push((name.to_string(), run));
         Ok(())
     };

@@ -15,11 +15,13 @@ mod benchmark;
 mod source;
 mod explain;
 mod kernel;
+mod scheduled;
 
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use kernel::{BLOCKS, BlockSums, Moments, Tally};
 pub use run::{Ambiguous, Run, SymbolRun};
+pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
 
 use crate::engine::decide::Decider;
@@ -98,6 +100,13 @@ pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
 }
 
 fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
+    run_stages(std::slice::from_ref(prepared), &[], detail)
+}
+
+/// One run that begins under the first of `all` and goes on, from each of `changes` on, under the
+/// one that it names. All have one clock, one universe, and the run's first and last bar.
+fn run_stages(all: &[Prepared<'_>], changes: &[(BarIndex, usize)], detail: Detail) -> Result<Run> {
+    let prepared = &all[0];
     let strategy = prepared.strategy;
     let accounts = if strategy.account.each {
         prepared.universe.iter().map(|&tape| vec![tape]).collect()
@@ -106,11 +115,18 @@ fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
     };
     let mut run: Option<Run> = None;
     for tapes in &accounts {
-        let input = prepared.rules_input(tapes)?;
+        let inputs = all
+            .iter()
+            .map(|prepared| prepared.rules_input(tapes))
+            .collect::<Result<Vec<_>>>()?;
+        let changes = changes
+            .iter()
+            .map(|&(bar, of)| (bar, &inputs[of]))
+            .collect::<Vec<_>>();
         let simulate = |ambiguity: Ambiguity, detail: Detail| {
-            let mut sim = Sim::new(&input, Decider::Rules, detail);
+            let mut sim = Sim::new(&inputs[0], Decider::Rules, detail);
             sim.ambiguity = ambiguity;
-            sim.run()
+            sim.run_through(&changes)
         };
         let record = simulate(strategy.stops.ambiguity, detail);
         let end = |ambiguity: Ambiguity| {

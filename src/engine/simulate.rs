@@ -114,12 +114,30 @@ impl<'a, 'm> Sim<'a, 'm> {
     }
 
     /// Lets time pass from the first bar to the last.
-    pub(crate) fn run(mut self) -> Record {
+    pub(crate) fn run(self) -> Record {
+        self.run_through(&[])
+    }
+
+    /// The same, reading another input from each of `changes` on: the account, its positions and
+    /// its waiting orders go on as they are, and the new rules decide from that bar's close.
+    pub(crate) fn run_through(mut self, changes: &[(BarIndex, &'a Input<'m>)]) -> Record {
         self.book_opening_cash();
         let mut bar = self.input.first;
-        while bar < self.input.end {
+        for &(at, input) in changes {
+            self.pass(bar, at);
+            (bar, self.input) = (at, input);
+        }
+        self.pass(bar, self.input.end);
+        self.finish()
+    }
+
+    /// Lets time pass over the bars `from..to`.
+    fn pass(&mut self, from: BarIndex, to: BarIndex) {
+        let mut bar = from;
+        while bar < to {
             match self.quiet_until(bar) {
                 Some(next) => {
+                    let next = next.min(to);
                     self.coast(bar, next);
                     bar = next;
                 }
@@ -129,7 +147,6 @@ impl<'a, 'm> Sim<'a, 'm> {
                 }
             }
         }
-        self.finish()
     }
 
     fn book_opening_cash(&mut self) {

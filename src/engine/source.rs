@@ -1,11 +1,16 @@
 //! Reading the data that a strategy names: the files, the symbols it needs, the bars it asks for.
 
 use crate::error::{Error, Problem, Result};
-use crate::market::{Calendar, Interval, Market, ReadOptions};
-use crate::strategy::{BarSize, CalendarName, Prices, Strategy};
+use crate::market::{Calendar, Holdout, Interval, Market, ReadOptions, date_of, midnight};
+use crate::strategy::{BarSize, CalendarName, Prices, Strategy, Stretch};
+use crate::units::{DAY_MICROS, Micros};
+use chrono::{Days, Months, NaiveDate};
 
 /// Reads the market of a strategy: its symbols and those that its benchmark and its expressions
 /// name, at its bar size, under its calendar, raw or adjusted. `hash` asks for the files' SHA-256.
+///
+/// This is the one place where `[walk_forward] holdout` is sealed: its bars are not in the market
+/// unless the strategy was read with `open_holdout`, so nothing that is done with it can see them.
 ///
 /// # Errors
 /// No `data.source`, files that cannot be read or hold bad rows, symbols that are not there,
@@ -50,7 +55,44 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
             market = market.resampled(interval)?;
         }
     }
-    Ok(market)
+    sealed(market, strategy)
+}
+
+/// The market without the stretch that the strategy holds out: the last before the end of the data
+/// or `[data] end`, whichever comes first.
+fn sealed(market: Market, strategy: &Strategy) -> Result<Market> {
+    let walk = &strategy.walk_forward;
+    let Some(stretch) = walk.holdout else {
+        return Ok(market);
+    };
+    let after = |day: NaiveDate| midnight(day) + DAY_MICROS;
+    let known = strategy.data.end.map_or(market.clock.len(), |end| {
+        market.clock.partition_point(|t| *t < after(end))
+    });
+    let from = market.clock[..known]
+        .last()
+        .and_then(|last| match stretch {
+            Stretch::Bars(n) => market.clock.get(known.checked_sub(n as usize)?).copied(),
+            Stretch::Days(n) => Some(after(date_of(*last) - Days::new(u64::from(n)))),
+            Stretch::Months(n) => Some(after(date_of(*last).checked_sub_months(Months::new(n))?)),
+        })
+        .unwrap_or(Micros::MIN);
+    let holdout = Some(Holdout {
+        from,
+        is_open: walk.holdout_open,
+    });
+    let market = Market { holdout, ..market };
+    if walk.holdout_open {
+        return Ok(market);
+    }
+    market.before(from).map_err(|_| {
+        Error::new(
+            Problem::new(format!("a holdout of {stretch} leaves no bar to look at"))
+                .in_file(&strategy.source.name)
+                .at_column("walk_forward.holdout")
+                .help("hold out less, or give more data"),
+        )
+    })
 }
 
 /// Every symbol that has to be read; empty means all, also when an expression names a symbol that

@@ -13,6 +13,7 @@ mod zone;
 pub mod load;
 mod save;
 mod resample;
+mod seal;
 pub mod audit;
 mod coverage;
 
@@ -26,6 +27,7 @@ pub use coverage::{Coverage, SymbolCoverage, coverage};
 pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
 pub use save::{Cells, Imported, import, write_table};
+pub use seal::Holdout;
 
 use crate::error::Result;
 use crate::instrument::Symbol;
@@ -66,6 +68,8 @@ pub struct Market {
     pub files: Vec<(String, String)>,
     /// What the reader did that the user may want to know: rows turned round, files skipped.
     pub notes: Vec<String>,
+    /// The stretch at the end that a strategy keeps for one last look, if it keeps one.
+    pub holdout: Option<Holdout>,
 }
 
 impl Market {

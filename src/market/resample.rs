@@ -130,6 +130,7 @@ impl Market {
             interval: to,
             files: self.files.clone(),
             notes: self.notes.clone(),
+            holdout: self.holdout,
             ..market
         }
         .with_actions(self.coarse_actions(&stretches)))

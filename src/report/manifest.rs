@@ -109,6 +109,9 @@ pub struct Flags {
     pub end: Option<String>,
     /// `--columns ours=theirs`, in order.
     pub columns: Vec<String>,
+    /// `--open-holdout`: the sealed days were read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open_holdout: bool,
 }
 
 impl Manifest {

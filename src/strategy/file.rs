@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Problem, Result, nearest};
 use crate::strategy::vocabulary::{self, Key, Keys, Kind, Range as Bounds, TABLES, Table};
-use crate::strategy::{BarSize, Distance, ExprText, Overrides, Rate, Strategy, resolve};
+use crate::strategy::{BarSize, Distance, ExprText, Overrides, Rate, Strategy, Stretch, resolve};
 use chrono::NaiveDate;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -33,6 +33,7 @@ pub(super) enum Value {
     Symbols(Vec<String>),
     Weights(Vec<(String, f64)>),
     Bar(BarSize),
+    Stretch(Stretch),
 }
 
 /// One key that the file or a flag gave.
@@ -148,7 +149,7 @@ impl Strategy {
                 givens: &givens,
                 tried: &tried,
                 headings: &headings,
-                columns: &overrides.columns,
+                overrides,
             },
             &mut problems,
         );
@@ -546,6 +547,7 @@ impl Reader<'_> {
             Kind::Symbols => Value::Symbols(self.symbols()?),
             Kind::Weights => Value::Weights(self.weights()?),
             Kind::BarSize => Value::Bar(self.bar()?),
+            Kind::Stretch => Value::Stretch(self.stretch()?),
         })
     }
 
@@ -842,6 +844,53 @@ impl Reader<'_> {
         bar.ok_or_else(|| {
             self.problem(format!("\"{text}\" is no size of a bar"))
                 .help("bars are minutes, hours, days, weeks or months: \"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\"")
+        })
+    }
+}
+
+/// The longest stretch in each unit: two centuries.
+const YEARS_MAX: u32 = 200;
+
+impl Reader<'_> {
+    /// `"5y"`, or a number of bars.
+    fn stretch(&self) -> Checked<Stretch> {
+        const BARS_MAX: f64 = 1e9;
+        let help = "a stretch is days, weeks, months or years, \"90d\" \"13w\" \"6mo\" \"5y\", or a number of bars without quotes: 250";
+        let text = match &self.raw.value {
+            DeValue::String(text) => text.trim().to_owned(),
+            DeValue::Integer(_) | DeValue::Float(_) => {
+                let bars = self.number("a stretch of time")?;
+                let whole = bars.fract() == 0.0 && (1.0..=BARS_MAX).contains(&bars);
+                return match whole {
+                    true => Ok(Stretch::Bars(bars as u32)),
+                    false => Err(self
+                        .problem(format!("{bars} bars are impossible"))
+                        .label("expected a whole number of bars from 1")
+                        .help(help)),
+                };
+            }
+            _ => return Err(self.wrong_type("a stretch of time").help(help)),
+        };
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (count, unit) = text.split_at(digits);
+        let in_unit = |a_unit: u32, most: u32| {
+            let n = count.parse::<u32>().ok()?.checked_mul(a_unit)?;
+            (1..=most).contains(&n).then_some(n)
+        };
+        let stretch = match unit {
+            "d" => in_unit(1, YEARS_MAX * 366).map(Stretch::Days),
+            "w" => in_unit(7, YEARS_MAX * 366).map(Stretch::Days),
+            "mo" => in_unit(1, YEARS_MAX * 12).map(Stretch::Months),
+            "y" => in_unit(12, YEARS_MAX * 12).map(Stretch::Months),
+            _ => None,
+        };
+        stretch.ok_or_else(|| {
+            self.problem(format!("\"{text}\" is no stretch of time"))
+                .label("not a stretch of time")
+                .help(match unit {
+                    "m" => format!("months are \"{count}mo\""),
+                    _ => help.to_owned(),
+                })
         })
     }
 }

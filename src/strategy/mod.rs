@@ -129,6 +129,31 @@ pub struct Data {
     pub columns: Vec<(String, String)>,
 }
 
+/// A stretch of time, on the calendar or in bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretch {
+    /// So many bars.
+    Bars(u32),
+    /// So many calendar days; a week is seven.
+    Days(u32),
+    /// So many calendar months; a year is twelve.
+    Months(u32),
+}
+
+impl std::fmt::Display for Stretch {
+    /// As people say it: `5 years`, `6 months`, `13 weeks`, `250 bars`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (n, unit) = match *self {
+            Stretch::Bars(n) => (n, "bar"),
+            Stretch::Days(n) if n % 7 == 0 => (n / 7, "week"),
+            Stretch::Days(n) => (n, "day"),
+            Stretch::Months(n) if n % 12 == 0 => (n / 12, "year"),
+            Stretch::Months(n) => (n, "month"),
+        };
+        write!(f, "{n} {unit}{}", if n == 1 { "" } else { "s" })
+    }
+}
+
 /// A schedule's period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Every {
@@ -379,6 +404,27 @@ pub struct Report {
     pub scale: ChartScale,
 }
 
+/// `[walk_forward]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WalkForward {
+    /// Length of a training window; given together with `test`.
+    pub train: Option<Stretch>,
+    /// Length of a test window.
+    pub test: Option<Stretch>,
+    /// How far the windows move; `None` is `test`.
+    pub step: Option<Stretch>,
+    /// Every training window begins on the first bar.
+    pub anchored: bool,
+    /// The last stretch of the data, which reading the market takes away.
+    pub holdout: Option<Stretch>,
+    /// `--open-holdout`: the stretch is read after all.
+    pub holdout_open: bool,
+    /// Bars left out between a training window and its test window.
+    pub purge_bars: u32,
+    /// Key of the figure that the best parameters have the best of, if one was given.
+    pub objective: Option<String>,
+}
+
 /// A whole strategy, defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Strategy {
@@ -416,6 +462,8 @@ pub struct Strategy {
     pub benchmark: Benchmark,
     /// `[report]`.
     pub report: Report,
+    /// `[walk_forward]`.
+    pub walk_forward: WalkForward,
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,
@@ -435,4 +483,6 @@ pub struct Overrides {
     pub end: Option<chrono::NaiveDate>,
     /// `--columns close=Last` as (ours, theirs).
     pub columns: Vec<(String, String)>,
+    /// `--open-holdout`.
+    pub open_holdout: bool,
 }

@@ -7,8 +7,8 @@ use crate::strategy::file::{Given, Heading, Place, Value, short};
 use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, ChartScale,
-    Costs, Data, Distance, Every, ExprText, Fill, FillAt, OrderKind, Prices, Rate, Report, Rules,
-    Signals, Size, SizeMethod, Stops, Strategy,
+    Costs, Data, Distance, Every, ExprText, Fill, FillAt, OrderKind, Overrides, Prices, Rate,
+    Report, Rules, Signals, Size, SizeMethod, Stops, Strategy, Stretch, WalkForward,
 };
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(super) struct Parts<'a> {
     /// All keys of the file and the flags, good or not.
     pub(super) tried: &'a [String],
     pub(super) headings: &'a [Heading],
-    pub(super) columns: &'a [(String, String)],
+    pub(super) overrides: &'a Overrides,
 }
 
 /// Fills in defaults and checks keys against each other; mistakes are added to `problems`.
@@ -41,7 +41,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
             name: parts.name.to_owned(),
             text: parts.text.to_owned(),
         },
-        data: data(&values, parts.columns),
+        data: data(&values, &parts.overrides.columns),
         params: values.params(),
         series: values.series(),
         rules: rules(&values),
@@ -56,6 +56,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         },
         benchmark: benchmark(&values),
         report: report(&values),
+        walk_forward: walk_forward(&values, parts.overrides.open_holdout),
         assumptions: Vec::new(),
     };
     check_names(&values, problems);
@@ -63,6 +64,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_shorts_and_margin(&values, &strategy, problems);
     check_size_and_stops(&values, &strategy, problems);
     check_fill_and_days(&values, &strategy, problems);
+    check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     strategy.assumptions = assumptions(&values, &strategy);
     strategy
 }
@@ -145,6 +147,13 @@ impl Values<'_> {
     fn bar(&self, key: &str) -> Option<BarSize> {
         match self.value(key) {
             Some(Value::Bar(bar)) => Some(*bar),
+            _ => None,
+        }
+    }
+
+    fn stretch(&self, key: &str) -> Option<Stretch> {
+        match self.value(key) {
+            Some(Value::Stretch(stretch)) => Some(*stretch),
             _ => None,
         }
     }
@@ -390,6 +399,19 @@ fn report(values: &Values<'_>) -> Report {
     }
 }
 
+fn walk_forward(values: &Values<'_>, holdout_open: bool) -> WalkForward {
+    WalkForward {
+        train: values.stretch("walk_forward.train"),
+        test: values.stretch("walk_forward.test"),
+        step: values.stretch("walk_forward.step"),
+        anchored: values.flag("walk_forward.anchored"),
+        holdout: values.stretch("walk_forward.holdout"),
+        holdout_open,
+        purge_bars: values.whole("walk_forward.purge_bars").unwrap_or(0),
+        objective: values.text("walk_forward.objective"),
+    }
+}
+
 /// A name is a parameter or a series, not both.
 fn check_names(values: &Values<'_>, problems: &mut Vec<Problem>) {
     for (name, _) in values.series() {
@@ -623,10 +645,91 @@ fn check_fill_and_days(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Pro
     }
 }
 
+/// Windows come in pairs, in one unit, and leave no day between them untested.
+fn check_walk_forward(
+    values: &Values<'_>,
+    tried: &[String],
+    w: &WalkForward,
+    problems: &mut Vec<Problem>,
+) {
+    let name = |key: &str| format!("walk_forward.{key}");
+    for (key, other, lacks) in [
+        ("train", "test", w.train.is_some() && w.test.is_none()),
+        ("test", "train", w.test.is_some() && w.train.is_none()),
+        ("step", "test", w.step.is_some() && w.test.is_none()),
+    ] {
+        // A key that was given and is wrong has its own problem.
+        if lacks && !tried.contains(&name(other)) {
+            let what = format!("`{key}` without `{other}`");
+            let help = "a walk needs both windows: train = \"5y\", test = \"1y\"";
+            problems.push(values.problem(&name(key), what).help(help));
+        }
+    }
+    let in_bars = |stretch: &Stretch| matches!(stretch, Stretch::Bars(_));
+    let (Some(train), Some(test)) = (w.train, w.test) else {
+        return;
+    };
+    for (key, stretch) in [("test", Some(test)), ("step", w.step)] {
+        if stretch.is_some_and(|s| in_bars(&s) != in_bars(&train)) {
+            problems.push(
+                values
+                    .problem(
+                        &name(key),
+                        format!("`{key}` and `train` are in different units"),
+                    )
+                    .help("give all windows on the calendar (\"1y\") or all in bars (252)"),
+            );
+            return;
+        }
+    }
+    if let Some(step) = w
+        .step
+        .filter(|step| roughly_days(step) > roughly_days(&test))
+    {
+        problems.push(
+            values
+                .problem(
+                    &name("step"),
+                    format!("a step of {step} leaves days between test windows of {test}"),
+                )
+                .help("a step is at most as long as `test`"),
+        );
+    }
+    if let Stretch::Bars(bars) = train
+        && w.purge_bars >= bars
+    {
+        problems.push(
+            values
+                .problem(
+                    &name("purge_bars"),
+                    format!("purging {} bars leaves nothing of {train}", w.purge_bars),
+                )
+                .help("purge fewer bars, or train longer"),
+        );
+    }
+}
+
+/// Comparable within one unit, and between days and months but for the length of a month.
+fn roughly_days(stretch: &Stretch) -> f64 {
+    match *stretch {
+        Stretch::Bars(n) | Stretch::Days(n) => f64::from(n),
+        Stretch::Months(n) => f64::from(n) * 365.25 / 12.0,
+    }
+}
+
+/// Tables that say how a strategy is studied, not how it runs: they are assumptions of those who
+/// wrote them only.
+const STUDIES: &[&str] = &["walk_forward"];
+
 /// Every key with its value as TOML, and whether it was given.
 fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)> {
     let mut list = Vec::new();
-    for table in TABLES.iter().filter(|t| !t.name.is_empty() && !t.later) {
+    let is_said = |name: &str| {
+        let prefix = format!("{name}.");
+        !STUDIES.contains(&name) || values.0.iter().any(|g| g.key.starts_with(&prefix))
+    };
+    let tables = TABLES.iter().filter(|t| !t.name.is_empty() && !t.later);
+    for table in tables.filter(|t| is_said(t.name)) {
         match table.keys {
             Keys::Named(_) => {
                 let prefix = format!("{}.", table.name);

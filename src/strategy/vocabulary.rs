@@ -4,8 +4,8 @@
 
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
-    BarSize, BasisPoints, Choice, Day, Distance, Expression, Fraction, Path, Rate, Symbols, Text,
-    Weights, Whole,
+    BarSize, BasisPoints, Choice, Day, Distance, Expression, Fraction, Path, Rate, Stretch,
+    Symbols, Text, Weights, Whole,
 };
 
 /// What a key may be set to.
@@ -41,6 +41,8 @@ pub enum Kind {
     Weights,
     /// The size of a bar: a number and `m`, `h`, `d`, `w` or `mo`.
     BarSize,
+    /// A stretch of time: a number and `d`, `w`, `mo` or `y`, or a number of bars.
+    Stretch,
 }
 
 /// Numbers between `min` and `max`, both included unless `above` says that `min` is not.
@@ -150,6 +152,9 @@ impl Kind {
             Kind::Symbols => "list of symbols".to_owned(),
             Kind::Weights => "table of symbol = weight, adding up to 1".to_owned(),
             Kind::BarSize => "\"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\" and the like".to_owned(),
+            Kind::Stretch => {
+                "\"5y\" \"6mo\" \"13w\" \"90d\" and the like, or a number of bars".to_owned()
+            }
         }
     }
 }
@@ -273,9 +278,10 @@ pub static TABLES: &[Table] = &[
     later("layer", "Several strategies in one account"),
     later("cashflow", "Deposits and withdrawals"),
     later("sweep", "Many values of the parameters"),
-    later(
+    table(
         "walk_forward",
         "Parameters chosen on the past, judged on the future",
+        WALK_FORWARD,
     ),
     later("monitor", "Alerts of a paper account"),
 ];
@@ -750,6 +756,70 @@ const REPORT: &[Key] = &[
         "Whose metric definitions are printed beside ours",
     )
     .later(),
+];
+
+/// Figures that windows can be optimised for; all are better when larger but `volatility`.
+pub const OBJECTIVES: &[&str] = &[
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "calmar",
+    "win_rate",
+];
+
+const WALK_FORWARD: &[Key] = &[
+    key(
+        "train",
+        Stretch,
+        Unset("must be given for walk-forward"),
+        "Length of the window that parameters are chosen on",
+    )
+    .also(&["in_sample", "window", "fit"]),
+    key(
+        "test",
+        Stretch,
+        Unset("must be given for walk-forward"),
+        "Length of the window after it that they are judged on",
+    )
+    .also(&["out_of_sample", "validate"]),
+    key(
+        "step",
+        Stretch,
+        Unset("test"),
+        "How far the windows move each time",
+    ),
+    key(
+        "anchored",
+        Kind::Flag,
+        Flag(false),
+        "Every training window begins on the first bar",
+    ),
+    key(
+        "holdout",
+        Stretch,
+        Unset("nothing is sealed"),
+        "The last stretch of the data, which no verb sees until --open-holdout",
+    ),
+    key(
+        "purge_bars",
+        Whole {
+            min: 0,
+            max: 1_000_000,
+        },
+        Number(0.0),
+        "Bars left out between a training window and its test window",
+    )
+    .also(&["purge", "gap"]),
+    key(
+        "objective",
+        Choice(OBJECTIVES),
+        Unset("sharpe"),
+        "The figure that the best parameters have the best of",
+    )
+    .also(&["metric", "optimize"]),
 ];
 
 /// Costs under a name. Fractions and money as in [`crate::strategy::Costs`].

@@ -6,7 +6,7 @@ use papertape::error::{Error, Problem};
 use papertape::strategy::vocabulary::{Fallback, Keys, Kind, TABLES};
 use papertape::strategy::{
     AccountKind, Ambiguity, BarSize, ChartScale, Distance, Every, FillAt, OrderKind, Overrides,
-    Prices, Rate, Signals, SizeMethod, Strategy,
+    Prices, Rate, Signals, SizeMethod, Strategy, Stretch, WalkForward,
 };
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,41 @@ fn every_default_is_the_contract() {
     assert!(s.benchmark.symbols.is_empty() && s.benchmark.blend.is_empty());
     assert!(s.report.charts);
     assert_eq!(s.report.scale, ChartScale::Auto);
+}
+
+#[test]
+fn windows_are_stretches_of_the_calendar_or_bars() {
+    let text = "[walk_forward]\ntrain = \"5y\"\ntest = \"6mo\"\nstep = \"13w\"\nholdout = \"90d\"\nanchored = true\npurge_bars = 5\nobjective = \"calmar\"";
+    let walk = parse(&format!("{RULE}{text}")).unwrap().walk_forward;
+    assert_eq!(walk.train, Some(Stretch::Months(60)));
+    assert_eq!(walk.test, Some(Stretch::Months(6)));
+    assert_eq!(walk.step, Some(Stretch::Days(91)));
+    assert_eq!(walk.holdout, Some(Stretch::Days(90)));
+    assert!(walk.anchored && !walk.holdout_open);
+    assert_eq!(
+        (walk.purge_bars, walk.objective.as_deref()),
+        (5, Some("calmar"))
+    );
+    let words = [walk.train, walk.test, walk.step, walk.holdout].map(|s| s.unwrap().to_string());
+    assert_eq!(words, ["5 years", "6 months", "13 weeks", "90 days"]);
+    let bars = parse(&format!("{RULE}[walk_forward]\ntrain = 500\ntest = 1")).unwrap();
+    assert_eq!(bars.walk_forward.train, Some(Stretch::Bars(500)));
+    assert_eq!(bars.walk_forward.test.unwrap().to_string(), "1 bar");
+    let none = parse(RULE).unwrap();
+    assert_eq!(none.walk_forward, WalkForward::default());
+    let is_said = |s: &Strategy| {
+        s.assumptions
+            .iter()
+            .any(|a| a.0.starts_with("walk_forward."))
+    };
+    assert!(is_said(&bars) && !is_said(&none));
+    let flags = Overrides {
+        open_holdout: true,
+        ..with(&[("walk_forward.holdout", "2y")])
+    };
+    let flagged = Strategy::parse(RULE, "x", Path::new(""), &flags).unwrap();
+    assert_eq!(flagged.walk_forward.holdout, Some(Stretch::Months(24)));
+    assert!(flagged.walk_forward.holdout_open);
 }
 
 #[test]
@@ -352,7 +387,10 @@ fn assumptions_name_every_key_given_or_not() {
     assert_eq!(find("account.cash"), ("100000", false));
     assert_eq!(find("fill.at"), ("\"next_open\"", false));
     assert_eq!(find("data.symbols"), ("(all found)", false));
-    for table in TABLES.iter().filter(|t| !t.later && !t.name.is_empty()) {
+    // How a strategy is studied is no assumption of its run unless somebody said so.
+    let studies = ["walk_forward"];
+    let said = |name: &str| !name.is_empty() && !studies.contains(&name);
+    for table in TABLES.iter().filter(|t| !t.later && said(t.name)) {
         for row in table.rows().iter().filter(|r| !r.later) {
             find(&format!("{}.{}", table.name, row.name));
         }
@@ -787,11 +825,96 @@ const MISTAKES: &[Mistake] = &[
         "",
     ),
     ("[sweep]\nn = [1, 2]", "[sweep] is not yet", "sweep", ""),
+    // Windows.
     (
         "[walk_forward]\ntrain = \"5y\"",
-        "[walk_forward] is not yet",
-        "walk_forward",
+        "`train` without `test`",
+        "\"5y\"",
+        "both windows",
+    ),
+    (
+        "[walk_forward]\ntest = 252",
+        "`test` without `train`",
+        "252",
+        "both windows",
+    ),
+    (
+        "[walk_forward]\nstep = \"1y\"",
+        "`step` without `test`",
+        "\"1y\"",
+        "both windows",
+    ),
+    (
+        "[walk_forward]\ntrain = -5\ntest = 10",
+        "-5 bars are impossible",
+        "-5",
+        "\"5y\"",
+    ),
+    (
+        "[walk_forward]\ntrain = 2.5\ntest = 10",
+        "2.5 bars are impossible",
+        "2.5",
         "",
+    ),
+    (
+        "[walk_forward]\ntrain = \"five years\"\ntest = \"1y\"",
+        "\"five years\" is no stretch of time",
+        "\"five years\"",
+        "\"6mo\"",
+    ),
+    (
+        "[walk_forward]\ntrain = \"-5y\"\ntest = \"1y\"",
+        "\"-5y\" is no stretch of time",
+        "\"-5y\"",
+        "",
+    ),
+    (
+        "[walk_forward]\ntrain = \"6m\"\ntest = \"1mo\"",
+        "\"6m\" is no stretch of time",
+        "\"6m\"",
+        "\"6mo\"",
+    ),
+    (
+        "[walk_forward]\nholdout = \"2000y\"",
+        "\"2000y\" is no stretch of time",
+        "\"2000y\"",
+        "",
+    ),
+    (
+        "[walk_forward]\nholdout = true",
+        "expected a stretch of time",
+        "true",
+        "\"5y\"",
+    ),
+    (
+        "[walk_forward]\ntrain = \"5y\"\ntest = 252",
+        "`test` and `train` are in different units",
+        "252",
+        "all in bars",
+    ),
+    (
+        "[walk_forward]\ntrain = \"5y\"\ntest = \"1y\"\nstep = \"2y\"",
+        "leaves days between test windows of 1 year",
+        "\"2y\"",
+        "at most as long",
+    ),
+    (
+        "[walk_forward]\ntrain = 100\ntest = 20\npurge_bars = 100",
+        "leaves nothing of 100 bars",
+        "100",
+        "purge fewer",
+    ),
+    (
+        "[walk_forward]\nobjective = \"sharp\"",
+        "\"sharp\" is unknown",
+        "\"sharp\"",
+        "\"sharpe\"",
+    ),
+    (
+        "[walk_forward]\ntrian = \"5y\"",
+        "no key `trian` in [walk_forward]",
+        "trian",
+        "`train`",
     ),
     (
         "[monitor]\na = \"drawdown > 0.1\"",

@@ -1,0 +1,114 @@
+//! One account under one strategy after the other: what walk-forward stitches together.
+//!
+//! At the border of two stages nothing is sold and nothing is bought: what is held and what waits
+//! goes on, the next strategy decides from the first close of its stage, and what it changes is
+//! traded at the price and the cost of any other order. Which strategies these are, and how they
+//! were chosen, is left to the caller.
+
+use crate::engine::benchmark::beside_benchmarks;
+use crate::engine::prepare::Prepared;
+use crate::engine::simulate::Detail;
+use crate::engine::{Outcome, Run, run_stages};
+use crate::error::{Error, Problem, Result};
+use crate::market::Market;
+use crate::strategy::Strategy;
+use crate::units::BarIndex;
+use std::ops::Range;
+
+/// A strategy and the bars that it decides on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Clock bars: the moments at which any symbol of the strategy has a bar.
+    pub bars: Range<BarIndex>,
+    /// Who decides. All stages have the same `[data]`, `[account]` and `[cash]`.
+    pub strategy: Strategy,
+}
+
+/// Simulates one account through all stages, and its benchmarks over the same bars. Under one
+/// strategy throughout it is the run of [`crate::engine::simulate`] over those bars, bit for bit.
+/// Name and everything that is not decided bar by bar (cash, benchmarks) are the first stage's.
+///
+/// # Errors
+/// No stages, stages that do not follow one another without a gap, differ in what must be the
+/// same, or lie outside the data; else as [`crate::engine::simulate`].
+pub fn simulate_scheduled(market: &Market, stages: &[Stage]) -> Result<Outcome> {
+    let schedule = Schedule::new(market, stages)?;
+    let run = run_stages(&schedule.all, &schedule.changes, Detail::Full)?;
+    beside_benchmarks(&schedule.all[0], run)
+}
+
+/// The same simulation without benchmarks, keeping equity, orders and trades only.
+///
+/// # Errors
+/// As [`simulate_scheduled`].
+pub fn simulate_scheduled_bare(market: &Market, stages: &[Stage]) -> Result<Run> {
+    let schedule = Schedule::new(market, stages)?;
+    run_stages(&schedule.all, &schedule.changes, Detail::Bare)
+}
+
+/// The distinct strategies of a schedule, prepared, and who follows at which bar.
+struct Schedule<'m> {
+    all: Vec<Prepared<'m>>,
+    changes: Vec<(BarIndex, usize)>,
+}
+
+impl<'m> Schedule<'m> {
+    fn new(market: &'m Market, stages: &'m [Stage]) -> Result<Self> {
+        let (Some(first), Some(last)) = (stages.first(), stages.last()) else {
+            return Err(Error::msg("a schedule without a stage"));
+        };
+        check(stages)?;
+        let mut distinct: Vec<&Strategy> = Vec::new();
+        let mut changes: Vec<(BarIndex, usize)> = Vec::new();
+        for stage in stages {
+            let known = distinct.iter().position(|s| **s == stage.strategy);
+            let of = known.unwrap_or(distinct.len());
+            if known.is_none() {
+                distinct.push(&stage.strategy);
+            }
+            if changes.last().map_or(0, |(_, before)| *before) != of {
+                changes.push((stage.bars.start, of));
+            }
+        }
+        let mut all = Vec::with_capacity(distinct.len());
+        for strategy in distinct {
+            let mut prepared = Prepared::new(market, strategy)?;
+            prepared.restrict(first.bars.start..last.bars.end)?;
+            all.push(prepared);
+        }
+        Ok(Schedule { all, changes })
+    }
+}
+
+/// Stages follow one another and trade the same data in the same account.
+fn check(stages: &[Stage]) -> Result<()> {
+    let Some(first) = stages.first() else {
+        return Ok(());
+    };
+    let mut next = first.bars.start;
+    for stage in stages {
+        if stage.bars.start != next || stage.bars.is_empty() {
+            return Err(Error::msg(format!(
+                "a stage has the bars {} to {}, where one from {next} on was expected",
+                stage.bars.start, stage.bars.end
+            )));
+        }
+        next = stage.bars.end;
+        let (a, b) = (&first.strategy, &stage.strategy);
+        for (table, same) in [
+            ("data", a.data == b.data),
+            ("account", a.account == b.account),
+            ("cash", a.cash == b.cash),
+            ("benchmark", a.benchmark == b.benchmark),
+        ] {
+            if !same {
+                return Err(Error::new(
+                    Problem::new(format!("[{table}] changes in the middle of a run"))
+                        .in_file(&first.strategy.source.name)
+                        .help("vary parameters, rules, sizes, stops, fills or costs"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
