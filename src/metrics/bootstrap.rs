@@ -1,9 +1,14 @@
-//! The stationary bootstrap: how far the Sharpe ratio of a record could have been another.
+//! The stationary bootstrap: how far the Sharpe ratio, the growth and the drawdown of a record could
+//! have been others.
 //!
 //! Blocks of the record, of random start and geometric length, are strung together to records of
 //! the same length (Politis & Romano 1994). Every replicate draws from a stream of its own, which
 //! depends on the seed and its number alone: replicates may be computed in any order, on any
 //! number of threads, and give the same bits. Percentiles are taken over all of them.
+
+mod draws;
+
+pub use draws::{Draws, uniform};
 
 use crate::metrics::moments::{self, FLAT, FLAT_OF_WHOLE};
 use crate::metrics::prepared::Value;
@@ -16,7 +21,7 @@ pub const SEED: u64 = 42;
 /// Shortest mean block, in returns.
 pub const BLOCK_MIN: f64 = 5.0;
 
-/// A 90% percentile interval of a Sharpe ratio a year.
+/// A 90% percentile interval of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// 5th percentile of the replicates.
@@ -52,6 +57,68 @@ pub fn sharpe_interval(excess: &[f64], periods_a_year: f64, seed: u64) -> Value<
         high: moments::percentile(&ratios, 0.95) * scale,
         block,
     })
+}
+
+/// The 90% intervals of growth and of the deepest drawdown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GrowthIntervals {
+    /// Growth a year, a fraction.
+    pub cagr: Interval,
+    /// Deepest drawdown, a fraction of at most 0: `low` is the deeper one.
+    pub max_drawdown: Interval,
+}
+
+/// The 90% intervals of the growth a year and of the deepest drawdown of an account with net
+/// `returns` over `days` calendar days: 5,000 replicates of the stationary bootstrap, mean block by
+/// [`block_length`] but at least 5, percentiles of type 7.
+///
+/// Replicates have the record's length, so a drawdown is one of as long a time. Logarithms of
+/// growth are added, which is exact to some n * 1e-16. Costs 5,000 n steps: 30 ms of one core for
+/// ten years of days.
+///
+/// # Errors
+/// The reason why there are none: fewer than two returns, returns that do not vary, a return of
+/// -100% or less, no days.
+pub fn growth_intervals(returns: &[f64], days: f64, seed: u64) -> Value<GrowthIntervals> {
+    returns::sharpe_per_period(returns)?;
+    if returns.iter().any(|r| *r <= -1.0) {
+        return Err(Absent::new("a session lost everything"));
+    }
+    if days <= 0.0 {
+        return Err(Absent::new("no days"));
+    }
+    let block = block_length(returns).max(BLOCK_MIN);
+    let draws = Draws::new(returns.len(), block, seed);
+    let logs: Vec<f64> = returns.iter().map(|r| libm::log1p(*r)).collect();
+    let circle: Vec<f64> = logs.iter().chain(&logs).copied().collect();
+    let paths = (0..REPLICATES as u64).map(|replicate| path(&circle, &draws, replicate));
+    let (mut growth, mut depth): (Vec<f64>, Vec<f64>) = paths.unzip();
+    growth.sort_unstable_by(f64::total_cmp);
+    depth.sort_unstable_by(f64::total_cmp);
+    let years = days / returns::DAYS_A_YEAR;
+    let interval = |sorted: &[f64], scale: f64| Interval {
+        low: libm::expm1(moments::percentile(sorted, 0.05) * scale),
+        high: libm::expm1(moments::percentile(sorted, 0.95) * scale),
+        block,
+    };
+    Ok(GrowthIntervals {
+        cagr: interval(&growth, 1.0 / years),
+        max_drawdown: interval(&depth, 1.0),
+    })
+}
+
+/// Logarithms of the growth and of the deepest drawdown of one replicate; wealth before the first
+/// return counts as a peak.
+fn path(circle: &[f64], draws: &Draws, replicate: u64) -> (f64, f64) {
+    let (mut wealth, mut peak, mut deepest) = (0.0_f64, 0.0_f64, 0.0_f64);
+    draws.blocks(replicate, |start, length| {
+        for log in &circle[start..start + length] {
+            wealth += log;
+            peak = peak.max(wealth);
+            deepest = deepest.min(wealth - peak);
+        }
+    });
+    (wealth, deepest)
 }
 
 /// How far two Sharpe ratios a year are apart, and whether that is more than chance.
@@ -180,91 +247,35 @@ fn window_width(covariance: &[f64], band: f64, run: usize) -> usize {
 struct Resampler {
     /// Running sums of z and z^2 over twice the record, from 0.
     sums: Vec<[f64; 2]>,
-    /// Chances of 2^32 that a block is longer than 1, 2, 3 … returns.
-    longer: Vec<u32>,
-    /// Shortest length of the draws with each of the 256 leading bytes.
-    shortest: Vec<u32>,
+    draws: Draws,
     /// Mean of the record in its standard deviations.
     centre: f64,
     n: usize,
-    seed: u64,
 }
 
 impl Resampler {
     fn new(x: &[f64], block: f64, seed: u64) -> Self {
         let (mean, deviation) = (moments::mean(x), moments::deviation(x));
         let twice = x.iter().chain(x);
-        let sums = moments::running_sums(twice.map(|v| (v - mean) / deviation));
-        let longer = chances_longer(block);
-        let shortest = (0..=255_u32)
-            .map(|byte| 1 + longer.partition_point(|l| byte << 24 | 0x00ff_ffff < *l) as u32)
-            .collect();
         Resampler {
-            sums,
-            longer,
-            shortest,
+            sums: moments::running_sums(twice.map(|v| (v - mean) / deviation)),
+            draws: Draws::new(x.len(), block, seed),
             centre: mean / deviation,
             n: x.len(),
-            seed,
         }
     }
 
     /// The Sharpe ratio, not annualised, of one replicate; `None` when its returns are alike.
     fn sharpe(&self, replicate: u64) -> Option<f64> {
-        let stream = mix(self.seed.wrapping_add(mix(replicate.wrapping_add(GOLDEN))));
-        let mut draw = stream;
         let (mut sum, mut squares) = (0.0, 0.0);
-        let mut left = self.n;
-        while left > 0 {
-            draw = draw.wrapping_add(GOLDEN);
-            let bits = mix(draw);
-            // The upper half says where the block starts, the lower how long it is.
-            let start = (((bits >> 32) * self.n as u64) >> 32) as usize;
-            let length = self.length(bits as u32).min(left);
+        self.draws.blocks(replicate, |start, length| {
             let (a, b) = (self.sums[start], self.sums[start + length]);
             sum += b[0] - a[0];
             squares += b[1] - a[1];
-            left -= length;
-        }
+        });
         let n = self.n as f64;
         let mean = sum / n;
         let variance = (squares - n * mean * mean) / (n - 1.0);
         (variance > FLAT_OF_WHOLE).then(|| (mean + self.centre) / variance.sqrt())
     }
-
-    /// Length of a block. Most draws of equal leading bits have one length, so that the walk
-    /// starts where it ends.
-    fn length(&self, chance: u32) -> usize {
-        let mut length = self.shortest[(chance >> 24) as usize] as usize;
-        while self.longer.get(length - 1).is_some_and(|l| chance < *l) {
-            length += 1;
-        }
-        length
-    }
-}
-
-/// Of a geometric law with mean `block`: chances of 2^32 that a draw exceeds 1, 2, 3 …
-fn chances_longer(block: f64) -> Vec<u32> {
-    let go_on = 1.0 - 1.0 / block;
-    let mut chance = 4_294_967_296.0;
-    let mut chances = Vec::new();
-    loop {
-        chance *= go_on;
-        if chance < 1.0 {
-            return chances;
-        }
-        chances.push(chance as u32);
-    }
-}
-
-/// Step of the counter: 2^64 over the golden ratio, odd.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// Scrambles a counter to 64 random bits.
-/// Source: Steele, Lea & Flood (2014), Fast Splittable Pseudorandom Number Generators (SplitMix64).
-fn mix(counter: u64) -> u64 {
-    let mut z = counter;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

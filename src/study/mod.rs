@@ -1,10 +1,12 @@
-//! MANY RUNS -> JUDGEMENT: what a run is worth beside its benchmarks, and several files at once.
+//! MANY RUNS -> JUDGEMENT: what a run is worth beside its benchmarks, several files at once, and
+//! whether the best of many trials is luck.
 //! The only place where threads are started; parallel across runs, never inside one.
 
 mod batch;
 mod drawn;
 mod judged;
 mod trials;
+pub mod overfitting;
 
 pub use batch::each;
 pub use drawn::{DrawnSeries, series};

@@ -23,6 +23,7 @@ mod indicators;
 mod load;
 mod load_fuzz;
 mod metrics;
+mod overfitting;
 mod properties;
 mod report_files;
 mod resample;
