@@ -184,7 +184,7 @@ fn ours(name: &str, table: &Table, computed: &[Metrics; 3]) -> Result<String, &'
             .iter()
             .any(|p| name.starts_with(p)) =>
         {
-            Err("of many trials, which sweeps will judge")
+            Err("of many trials: checked in overfitting.rs")
         }
         _ => panic!("{name} is neither checked nor excused"),
     }
