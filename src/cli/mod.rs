@@ -24,6 +24,7 @@ mod rerun;
 mod run;
 mod schema;
 mod simulated;
+mod stress;
 mod verify;
 
 pub(crate) use context::{Context, Exit, Format};
@@ -80,6 +81,8 @@ enum Verb {
     Check(check::Args),
     /// Say why a strategy did or did not trade on a day
     Explain(explain::Args),
+    /// Run strategies under each assumption that flatters them
+    Stress(stress::Args),
     /// Put strategies and finished runs side by side
     Compare(compare::Args),
     /// Check, show or import files of prices
@@ -110,6 +113,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Check(args) => check::run(args, io),
         Verb::Explain(args) => explain::run(args, io),
         Verb::Run(args) => run::run(args, io),
+        Verb::Stress(args) => stress::run(args, io),
         Verb::Compare(args) => compare::run(args, io),
         Verb::Rerun(args) => rerun::run(args, io),
         Verb::Verify(args) => verify::run(args, io),

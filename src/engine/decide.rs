@@ -72,6 +72,9 @@ impl Sim<'_, '_> {
             self.closed.add(trade.pnl);
         }
         self.closed_seen = self.account.trades.len();
+        if self.input.later {
+            self.note_live(bar);
+        }
         self.margin_call(bar, &mut wants);
         match self.decider {
             Decider::Rules => self.decide_rules(bar, &mut wants),
@@ -222,12 +225,26 @@ impl Sim<'_, '_> {
             says.time = own as u32 - position.entry_own >= most;
         }
         if signals.exit_live.is_some() || signals.cover_live.is_some() {
-            let held = self.held(slot, own);
-            let live = |id: Option<_>| id.is_some_and(|id| self.input.holds(slot, id, own, &held));
-            says.exit |= position.is_long() && live(signals.exit_live);
-            says.cover |= !position.is_long() && live(signals.cover_live);
+            let leaves = if self.input.later {
+                self.said_a_bar_ago(slot)
+            } else {
+                self.live_says(slot, own)
+            };
+            says.exit |= position.is_long() && leaves;
+            says.cover |= !position.is_long() && leaves;
         }
         says
+    }
+
+    /// What the rules about the open position say at an own bar.
+    pub(crate) fn live_says(&self, slot: usize, own: usize) -> bool {
+        let signals = &self.input.symbols[slot].signals;
+        let id = if self.account.positions[slot].is_long() {
+            signals.exit_live
+        } else {
+            signals.cover_live
+        };
+        id.is_some_and(|id| self.input.holds(slot, id, own, &self.held(slot, own)))
     }
 
     /// The position as expressions see it at an own bar.

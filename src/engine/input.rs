@@ -39,7 +39,7 @@ pub(crate) enum Distances {
 }
 
 /// What the rules say about one symbol, on its own bars.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Signals {
     pub(crate) enter: Option<Mask>,
     pub(crate) exit: Option<Mask>,
@@ -59,7 +59,7 @@ pub(crate) struct Signals {
 }
 
 /// One symbol of the account.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SymbolInput<'m> {
     /// Index in the market.
     pub(crate) tape: usize,
@@ -108,6 +108,9 @@ pub(crate) struct Input<'m> {
     pub(crate) index_yield: &'m [f64],
     /// Bars on which rules decide; empty when at every bar.
     pub(crate) decides: &'m [bool],
+    /// What the rules say is decided one bar later. The columns above are shifted already; this
+    /// concerns the rules about the open position, which are asked bar by bar.
+    pub(crate) later: bool,
 }
 
 impl Input<'_> {

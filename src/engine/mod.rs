@@ -10,6 +10,7 @@ mod pending;
 mod simulate;
 mod fills;
 mod decide;
+mod later;
 mod prepare;
 mod benchmark;
 mod source;
@@ -20,9 +21,14 @@ mod scheduled;
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use kernel::{BLOCKS, BlockSums, Moments, Tally};
+mod placed;
+mod variation;
+
+pub use placed::Placement;
 pub use run::{Ambiguous, Run, SymbolRun};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
+pub use variation::{Variation, Variations};
 
 use crate::engine::decide::Decider;
 use crate::engine::prepare::Prepared;

@@ -26,10 +26,10 @@ pub(crate) struct Prepared<'m> {
     pub(crate) periods: PeriodsAYear,
     pub(crate) program: Option<Program>,
     wanted: Vec<(Slot, ExprId)>,
-    sessions: Vec<u32>,
-    interest: Vec<f64>,
-    index_yield: Vec<f64>,
-    decides: Vec<bool>,
+    pub(crate) sessions: Vec<u32>,
+    pub(crate) interest: Vec<f64>,
+    pub(crate) index_yield: Vec<f64>,
+    pub(crate) decides: Vec<bool>,
     /// Columns of every tape, once an expression that crosses symbols was evaluated.
     crossed: OnceCell<Vec<Columns>>,
 }
@@ -199,6 +199,7 @@ impl<'m> Prepared<'m> {
             interest: &self.interest,
             index_yield: &self.index_yield,
             decides: &self.decides,
+            later: false,
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) closed: ClosedTrades,
     pub(crate) closed_seen: usize,
     pub(crate) wants: Vec<crate::engine::decide::Want>,
+    /// What the rules about open positions said, by slot; empty unless decisions come later.
+    pub(crate) live_said: Vec<crate::engine::later::LiveSaid>,
     record: Record,
 }
 
@@ -109,6 +111,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             closed: ClosedTrades::default(),
             closed_seen: 0,
             wants: Vec::new(),
+            live_said: Vec::new(),
             record,
         }
     }

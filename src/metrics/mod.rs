@@ -210,6 +210,14 @@ impl Metrics {
         self.value(key)?.as_ref().err().map(String::as_str)
     }
 
+    /// A key with its number or reason; `None` when it was not computed.
+    pub(crate) fn entry(
+        &self,
+        key: &str,
+    ) -> Option<&(&'static str, std::result::Result<f64, String>)> {
+        self.values.iter().find(|(k, _)| *k == key)
+    }
+
     fn value(&self, key: &str) -> Option<&std::result::Result<f64, String>> {
         let found = self.values.iter().find(|(k, _)| *k == key);
         found.map(|(_, value)| value)

@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod returns;
 pub mod pictures;
 pub mod record;
+pub mod stress;
 pub mod summary;
 pub mod text;
 pub mod verify;

@@ -130,13 +130,13 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-fn left(text: &str, columns: usize) -> String {
+pub(crate) fn left(text: &str, columns: usize) -> String {
     let mut cell = shortened(text, columns);
     cell.push_str(&" ".repeat(columns - width(&cell)));
     cell
 }
 
-fn right(text: &str, columns: usize) -> String {
+pub(crate) fn right(text: &str, columns: usize) -> String {
     let cell = shortened(text, columns);
     " ".repeat(columns - width(&cell)) + &cell
 }

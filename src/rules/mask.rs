@@ -199,6 +199,27 @@ impl Mask {
         }
     }
 
+    /// The answer of the bar before on every bar; absent on the first.
+    #[must_use]
+    pub fn one_bar_later(&self) -> Mask {
+        let later = |words: &[u64]| {
+            let mut carry = 0;
+            let mut shifted: Vec<u64> = words
+                .iter()
+                .map(|word| (word << 1) | std::mem::replace(&mut carry, word >> 63))
+                .collect();
+            if let Some(last) = shifted.last_mut() {
+                *last &= tail(self.len);
+            }
+            shifted
+        };
+        Mask {
+            len: self.len,
+            yes: later(&self.yes),
+            no: later(&self.no),
+        }
+    }
+
     /// The first bar at or after `from` on which the condition holds.
     pub fn next_yes(&self, from: usize) -> Option<usize> {
         let mut index = from / 64;

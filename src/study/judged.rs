@@ -12,6 +12,7 @@ use crate::metrics::{
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
+use crate::study::stress::{Stress, stress};
 use crate::units::Micros;
 
 /// Calendar days in a year, on average.
@@ -34,6 +35,8 @@ pub struct Judged {
     pub curves: Curves,
     /// What to beware of.
     pub caveats: Vec<Caveat>,
+    /// The same strategy under each assumption that flatters it.
+    pub stress: Stress,
 }
 
 /// Columns and tables derived from a run's returns.
@@ -72,6 +75,7 @@ pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) 
         each: run.each.iter().map(|own| of_symbol(run, own)).collect(),
         curves: curves(&outcome),
         caveats: caveats(&facts),
+        stress: stress(market, strategy, &outcome, &metrics, seed),
         metrics,
         benchmarks,
         outcome,

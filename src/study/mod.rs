@@ -7,8 +7,10 @@ mod drawn;
 mod judged;
 mod trials;
 pub mod overfitting;
+mod stress;
 
 pub use batch::each;
 pub use drawn::{DrawnSeries, series};
 pub use judged::{Curves, Judged, Rolling, judge};
+pub use stress::{Stress, StressLine, StressResult, stress};
 pub use trials::{Ask, ParamAxis, Trials};

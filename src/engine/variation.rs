@@ -1,0 +1,240 @@
+//! One strategy under other assumptions: prepared once, simulated bare again and again.
+//!
+//! A variation changes what is decided when and what it costs, never what the rules see: their
+//! columns are computed once and shared. Which variations are worth a look is left to `study`.
+
+use crate::engine::Run;
+use crate::engine::decide::Decider;
+use crate::engine::input::{Event, Input, Signals, SymbolInput};
+use crate::engine::prepare::Prepared;
+use crate::engine::run::of_record;
+use crate::engine::simulate::{Detail, Sim};
+use crate::error::Result;
+use crate::market::{Market, Period, period_ends_of};
+use crate::strategy::{Ambiguity, Costs, Strategy};
+use crate::units::BarIndex;
+
+/// What differs from the strategy file; the default is nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Variation {
+    /// Other costs.
+    pub costs: Option<Costs>,
+    /// Another way to settle bars that reach both stop and target.
+    pub ambiguity: Option<Ambiguity>,
+    /// What the rules say at a close is decided at the symbol's next close. Stops and targets are
+    /// orders that stand already and stay where they are.
+    pub one_bar_later: bool,
+    /// Sessions by which `[rules] every` decides after the last one of its period; bars when a bar
+    /// is no shorter than a session.
+    pub schedule_later: usize,
+}
+
+/// One account's symbols and corporate actions.
+pub(crate) struct Account<'m> {
+    pub(crate) symbols: Vec<SymbolInput<'m>>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// A strategy and a market, ready to be run under variations.
+pub struct Variations<'m> {
+    pub(crate) prepared: Prepared<'m>,
+    pub(crate) accounts: Vec<Account<'m>>,
+    /// Last clock bar of each session; empty when nothing is scheduled.
+    session_ends: Vec<BarIndex>,
+}
+
+impl<'m> Variations<'m> {
+    /// Computes every column once.
+    ///
+    /// # Errors
+    /// As [`crate::engine::backtest`].
+    pub fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
+        let prepared = Prepared::new(market, strategy)?;
+        let groups = if strategy.account.each {
+            prepared.universe.iter().map(|&tape| vec![tape]).collect()
+        } else {
+            vec![prepared.universe.clone()]
+        };
+        let mut accounts = Vec::with_capacity(groups.len());
+        for tapes in &groups {
+            let Input {
+                symbols, events, ..
+            } = prepared.rules_input(tapes)?;
+            let symbols = symbols.into_iter().map(|s| SymbolInput {
+                tape: s.tape,
+                bars: &market.tapes[s.tape].bars,
+                own: s.own,
+                signals: s.signals,
+            });
+            accounts.push(Account {
+                symbols: symbols.collect(),
+                events,
+            });
+        }
+        let session_ends = if prepared.decides.is_empty() {
+            Vec::new()
+        } else {
+            session_ends(&prepared)
+        };
+        Ok(Variations {
+            prepared,
+            accounts,
+            session_ends,
+        })
+    }
+
+    /// The bare run of a variation: equity, orders, trades, all moments, no rates.
+    pub fn run(&self, variation: &Variation) -> Run {
+        let strategy = self.strategy(variation);
+        let decides = self.decides(variation);
+        let mut all: Option<Run> = None;
+        for account in &self.accounts {
+            let input = self.input(account, &strategy, &decides, variation.one_bar_later);
+            let mut sim = Sim::new(&input, Decider::Rules, Detail::Bare);
+            sim.ambiguity = strategy.stops.ambiguity;
+            let part = of_record(&self.prepared, sim.run(), None, Detail::Bare);
+            let symbol = account.symbols.first().map(|s| s.tape);
+            let symbol = symbol.filter(|_| strategy.account.each);
+            all = Some(match (all, symbol) {
+                (Some(all), Some(symbol)) => all.joined(symbol, part),
+                (None, Some(symbol)) => part.first_of_each(symbol),
+                (_, None) => part,
+            });
+        }
+        let prepared = &self.prepared;
+        let mut run = all.unwrap_or_default().finished();
+        run.name.clone_from(&strategy.name);
+        run.first_bar = prepared.first;
+        run.warmup_bars = prepared.first;
+        run.time = prepared.clock[prepared.first..prepared.end].to_vec();
+        run.periods_a_year = prepared.periods.bars_a_year;
+        run.bars_a_session = prepared.periods.bars_a_session;
+        run
+    }
+
+    /// Sessions (or bars) from one scheduled decision to the next, the median of the run: so many
+    /// days of the period there are to decide on. `None` when nothing is scheduled, or every bar
+    /// is a decision anyway.
+    pub fn schedule_days(&self) -> Option<usize> {
+        let decides = &self.prepared.decides;
+        let mut gaps = Vec::new();
+        let mut last = None;
+        for (at, &end) in self.session_ends.iter().enumerate() {
+            if decides[end] {
+                gaps.extend(last.replace(at).map(|before| at - before));
+            }
+        }
+        gaps.sort_unstable();
+        gaps.get(gaps.len() / 2).copied().filter(|days| *days > 1)
+    }
+
+    /// First clock bar of the run on which an entry rule of a symbol has an answer, by market
+    /// index; `None` when none ever has.
+    pub fn first_answer(&self, tape: usize) -> Option<BarIndex> {
+        let mut symbols = self.accounts.iter().flat_map(|account| &account.symbols);
+        let symbol = symbols.find(|symbol| symbol.tape == tape)?;
+        let rules = [&symbol.signals.enter, &symbol.signals.short];
+        let answers = |bar: &BarIndex| {
+            let own = symbol.own_bar(*bar);
+            own.is_some_and(|own| rules.into_iter().flatten().any(|m| m.get(own).is_some()))
+        };
+        (self.prepared.first..self.prepared.end).find(answers)
+    }
+
+    fn strategy(&self, variation: &Variation) -> Strategy {
+        let mut strategy = self.prepared.strategy.clone();
+        if let Some(costs) = &variation.costs {
+            strategy.costs = costs.clone();
+        }
+        if let Some(ambiguity) = variation.ambiguity {
+            strategy.stops.ambiguity = ambiguity;
+        }
+        if variation.one_bar_later {
+            // What is said after n bars is decided after one more.
+            strategy.rules.hold_bars_max = strategy.rules.hold_bars_max.map(|n| n + 1);
+        }
+        strategy
+    }
+
+    /// Bars on which the rules decide.
+    fn decides(&self, variation: &Variation) -> Vec<bool> {
+        let mut decides = self.prepared.decides.clone();
+        let sessions = variation.schedule_later;
+        if sessions > 0 && !decides.is_empty() {
+            let mut moved = vec![false; decides.len()];
+            for (at, end) in self.session_ends.iter().enumerate() {
+                if decides[*end]
+                    && let Some(later) = self.session_ends.get(at + sessions)
+                {
+                    moved[*later] = true;
+                }
+            }
+            decides = moved;
+        }
+        if variation.one_bar_later && !decides.is_empty() {
+            decides.rotate_right(1);
+            decides[0] = false;
+        }
+        decides
+    }
+
+    fn input<'a>(
+        &'a self,
+        account: &Account<'a>,
+        strategy: &'a Strategy,
+        decides: &'a [bool],
+        later: bool,
+    ) -> Input<'a> {
+        let mut symbols = account.symbols.clone();
+        if later {
+            symbols.iter_mut().for_each(|s| delay(&mut s.signals));
+        }
+        let prepared = &self.prepared;
+        Input {
+            strategy,
+            program: prepared.program.as_ref(),
+            clock: &prepared.clock,
+            intraday: prepared.market.interval.is_intraday(),
+            first: prepared.first,
+            end: prepared.end,
+            symbols,
+            events: account.events.clone(),
+            sessions: &prepared.sessions,
+            interest: &prepared.interest,
+            index_yield: &prepared.index_yield,
+            decides,
+            later,
+        }
+    }
+}
+
+/// What the conditions said on a bar stands on the next.
+fn delay(signals: &mut Signals) {
+    for mask in [
+        &mut signals.enter,
+        &mut signals.exit,
+        &mut signals.short,
+        &mut signals.cover,
+    ] {
+        if let Some(mask) = mask {
+            *mask = mask.one_bar_later();
+        }
+    }
+}
+
+/// Last clock bar of each session, by the same rule as the schedule itself; bars that are no
+/// shorter than a session are their own.
+fn session_ends(prepared: &Prepared<'_>) -> Vec<BarIndex> {
+    let market = prepared.market;
+    if !market.interval.is_intraday() {
+        return (0..prepared.clock.len()).collect();
+    }
+    let ends = period_ends_of(
+        &prepared.clock,
+        Period::Day,
+        market.calendar,
+        market.interval,
+    );
+    let ends = ends.iter().enumerate();
+    ends.filter_map(|(bar, ends)| ends.then_some(bar)).collect()
+}

@@ -1,0 +1,258 @@
+//! The same strategy under each assumption that flatters it: decided later, on another day, at
+//! higher costs, without its luckiest trades and days, from other starts, and beside entries drawn
+//! at random.
+//!
+//! None of it is a choice to be made, so none of these runs is a trial. Every run here is a bare one
+//! of the engine over columns that are computed once; the words of the table are left to `report`.
+
+mod costs;
+mod luck;
+mod random_entries;
+
+use crate::engine::{Outcome, Run, Variation, Variations};
+use crate::market::Market;
+use crate::metrics::{Metrics, OwnedInputs, compute_only};
+use crate::strategy::{Ambiguity, Strategy};
+
+/// The figures of a line that is a run.
+const KEYS: [&str; 5] = ["total_return", "cagr", "sharpe", "max_drawdown", "trades"];
+
+/// What a line found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StressResult {
+    /// Another run: `total_return cagr sharpe max_drawdown trades`, some of them absent.
+    Figures(Metrics),
+    /// The cost a side, in basis points of the value traded, at which the end equity is that of
+    /// cash or of the benchmark.
+    BreakEven {
+        /// Basis points a side, in place of all costs of the file.
+        bps: f64,
+        /// The strategy is ahead even there, and nothing higher was tried.
+        beyond: bool,
+        /// What the run paid on average, basis points a side; `None` when nothing was traded.
+        paid_bps: Option<f64>,
+    },
+    /// A share of so many: of starts that beat cash, or of random entries that did worse.
+    Share {
+        /// Fraction from 0 to 1.
+        share: f64,
+        /// Of how many.
+        of: usize,
+    },
+}
+
+/// One assumption and what comes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StressLine {
+    /// Stable name in JSON and CSV, for example `one_bar_later`.
+    pub key: &'static str,
+    /// The assumption in words, without a capital, for example `decided one bar later`.
+    pub label: String,
+    /// What it found, or why there is nothing to find.
+    pub result: Result<StressResult, String>,
+}
+
+/// All assumptions, the run as it is first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stress {
+    /// One line an assumption, always in the same order; the first is the run as it is.
+    pub lines: Vec<StressLine>,
+    /// The line with the lowest return of those that are runs, the first left out.
+    pub worst: Option<usize>,
+}
+
+impl Stress {
+    /// The line of a key.
+    pub fn line(&self, key: &str) -> Option<&StressLine> {
+        self.lines.iter().find(|line| line.key == key)
+    }
+
+    /// The line with the lowest return; `None` when no other run was possible.
+    pub fn worst_line(&self) -> Option<&StressLine> {
+        self.lines.get(self.worst?)
+    }
+}
+
+impl StressLine {
+    /// A figure of a line that is a run; `None` where it is absent.
+    pub fn figure(&self, key: &str) -> Option<f64> {
+        match &self.result {
+            Ok(StressResult::Figures(metrics)) => metrics.get(key),
+            _ => None,
+        }
+    }
+}
+
+/// What every line is made from.
+struct Subject<'a> {
+    strategy: &'a Strategy,
+    outcome: &'a Outcome,
+    variations: Variations<'a>,
+    seed: u64,
+}
+
+type Found = Result<StressResult, String>;
+
+/// Runs a strategy under every assumption. `outcome` is its run, `metrics` are the run's figures,
+/// and `seed` is that of the random entries.
+pub fn stress(
+    market: &Market,
+    strategy: &Strategy,
+    outcome: &Outcome,
+    metrics: &Metrics,
+    seed: u64,
+) -> Stress {
+    // The run has compiled the same expressions over the same bars, so this fails only where rate
+    // files have gone since.
+    let Ok(variations) = Variations::new(market, strategy) else {
+        return Stress::default();
+    };
+    let subject = Subject {
+        strategy,
+        outcome,
+        variations,
+        seed,
+    };
+    let values = KEYS.iter().filter_map(|key| metrics.entry(key)).cloned();
+    let as_run = Metrics {
+        values: values.collect(),
+        block: None,
+        observations: metrics.observations,
+    };
+    let mut lines = vec![line("as_run", "as run", Ok(StressResult::Figures(as_run)))];
+    lines.push(line(
+        "one_bar_later",
+        "decided one bar later",
+        subject.traded().and_then(|()| {
+            Ok(subject.figures(&Variation {
+                one_bar_later: true,
+                ..Variation::default()
+            }))
+        }),
+    ));
+    lines.extend(rebalance_days(&subject));
+    lines.extend(costs::lines(&subject));
+    lines.extend(ambiguity(&subject));
+    for (key, label) in [
+        ("option_spread", "option spread doubled"),
+        ("option_premium", "option premium lower"),
+    ] {
+        lines.push(line(key, label, Err("no options".to_owned())));
+    }
+    lines.extend(luck::lines(&subject));
+    lines.push(random_entries::line_of(&subject));
+    let worst = worst(&lines);
+    Stress { lines, worst }
+}
+
+fn line(key: &'static str, label: impl Into<String>, result: Found) -> StressLine {
+    let label = label.into();
+    StressLine { key, label, result }
+}
+
+/// The run with the lowest return; one without a return, since its equity was lost, is lower still.
+fn worst(lines: &[StressLine]) -> Option<usize> {
+    let total = |line: &StressLine| line.figure("total_return").unwrap_or(f64::NEG_INFINITY);
+    let is_run = |line: &StressLine| matches!(line.result, Ok(StressResult::Figures(_)));
+    let runs = lines.iter().enumerate().skip(1);
+    runs.filter(|(_, line)| is_run(line))
+        .min_by(|(_, a), (_, b)| total(a).total_cmp(&total(b)))
+        .map(|(at, _)| at)
+}
+
+impl Subject<'_> {
+    fn run(&self) -> &Run {
+        &self.outcome.run
+    }
+
+    /// Nothing can be varied of a run that never traded.
+    fn traded(&self) -> Result<(), String> {
+        match self.run().trades.is_empty() {
+            true => Err("no trades".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// The bare run of a variation, with the rates of the run itself.
+    fn varied(&self, variation: &Variation) -> Run {
+        let mut run = self.variations.run(variation);
+        run.rate.clone_from(&self.run().rate);
+        run
+    }
+
+    fn figures(&self, variation: &Variation) -> StressResult {
+        StressResult::Figures(measured(&self.varied(variation)))
+    }
+}
+
+fn measured(run: &Run) -> Metrics {
+    let owned = OwnedInputs::of(run);
+    compute_only(&owned.borrow(run, None, 0), &KEYS)
+}
+
+/// Timing luck: the same schedule on each day of its period.
+fn rebalance_days(subject: &Subject<'_>) -> Vec<StressLine> {
+    const KEYS: [&str; 3] = [
+        "rebalance_day_min",
+        "rebalance_day_median",
+        "rebalance_day_max",
+    ];
+    const WORDS: [&str; 3] = ["worst", "median", "best"];
+    let days = subject.variations.schedule_days();
+    let (Some(days), Ok(())) = (days, subject.traded()) else {
+        let reason = match days {
+            None => "decided at every bar",
+            Some(_) => "no trades",
+        };
+        let absent = |(key, word): (&&'static str, &&str)| {
+            line(key, format!("{word} rebalance day"), Err(reason.to_owned()))
+        };
+        return KEYS.iter().zip(&WORDS).map(absent).collect();
+    };
+    let of_day = |schedule_later: usize| {
+        let metrics = measured(&subject.varied(&Variation {
+            schedule_later,
+            ..Variation::default()
+        }));
+        (schedule_later, metrics)
+    };
+    let mut runs: Vec<(usize, Metrics)> = (0..days).map(of_day).collect();
+    let total = |metrics: &Metrics| metrics.get("total_return").unwrap_or(f64::NEG_INFINITY);
+    runs.sort_by(|(_, a), (_, b)| total(a).total_cmp(&total(b)));
+    let places = [0, (days - 1) / 2, days - 1];
+    let found = places.iter().zip(KEYS).zip(WORDS);
+    found
+        .map(|((place, key), word)| {
+            let (later, metrics) = &runs[*place];
+            let label = match later {
+                0 => format!("{word} of {days} rebalance days (as run)"),
+                n => format!("{word} of {days} rebalance days (+{n})"),
+            };
+            line(key, label, Ok(StressResult::Figures(metrics.clone())))
+        })
+        .collect()
+}
+
+/// Bars that reached both stop and target, settled for and against the strategy.
+fn ambiguity(subject: &Subject<'_>) -> [StressLine; 2] {
+    let band = subject.run().ambiguous;
+    let of = |ambiguity: Ambiguity| match band {
+        None => Err("no bar reached both a stop and its target".to_owned()),
+        Some(_) => Ok(subject.figures(&Variation {
+            ambiguity: Some(ambiguity),
+            ..Variation::default()
+        })),
+    };
+    [
+        line(
+            "ambiguity_worst",
+            "stop first where both were reached",
+            of(Ambiguity::Worst),
+        ),
+        line(
+            "ambiguity_best",
+            "target first where both were reached",
+            of(Ambiguity::Best),
+        ),
+    ]
+}
