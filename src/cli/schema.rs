@@ -36,8 +36,12 @@ fn text() -> String {
             name => format!("[{name}]"),
         };
         let _ = write!(text, "\n{name}  {}\n", table.about);
-        if let Keys::Named(kind) = table.keys {
-            page::paragraph(&mut text, INDENT, "name =", &kind.text());
+        match table.keys {
+            Keys::Named(kind) => page::paragraph(&mut text, INDENT, "name =", &kind.text()),
+            Keys::Both(_, kind) => {
+                page::paragraph(&mut text, INDENT, "param or key =", &kind.text())
+            }
+            Keys::Fixed(_) => {}
         }
         for row in table.rows().iter().filter(|row| !row.later) {
             let value = format!("{}; default: {}", row.kind.text(), row.default.text());
@@ -108,6 +112,12 @@ fn table_schema(table: &Table) -> Value {
             "type": "object",
             "properties": rows_schema(table),
             "additionalProperties": false,
+        }),
+        Keys::Both(_, kind) => json!({
+            "description": table.about,
+            "type": "object",
+            "properties": rows_schema(table),
+            "additionalProperties": kind_schema(kind),
         }),
         Keys::Named(kind) => json!({
             "description": table.about,
@@ -180,6 +190,7 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }
+        Kind::Axis => json!({ "type": ["array", "object"] }),
     }
 }
 

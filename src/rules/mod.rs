@@ -34,6 +34,7 @@
 
 mod calls;
 mod check;
+mod constraint;
 mod cross;
 mod eval;
 mod functions;
@@ -48,6 +49,7 @@ mod seen;
 mod trace;
 
 pub use calls::signature;
+pub use constraint::Constraint;
 pub use functions::{Function, functions};
 pub use mask::Mask;
 pub use plan::{ExprId, Kind};

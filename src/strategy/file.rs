@@ -3,6 +3,7 @@
 //! a margin account) and what holds without them is left to `resolve.rs`; expressions stay text.
 
 use crate::error::{Error, Problem, Result, nearest};
+use crate::strategy::axis::{self, SweepValue};
 use crate::strategy::vocabulary::{self, Key, Keys, Kind, Range as Bounds, TABLES, Table};
 use crate::strategy::{BarSize, Distance, ExprText, Overrides, Rate, Strategy, Stretch, resolve};
 use chrono::NaiveDate;
@@ -34,6 +35,7 @@ pub(super) enum Value {
     Weights(Vec<(String, f64)>),
     Bar(BarSize),
     Stretch(Stretch),
+    Axis(Vec<SweepValue>),
 }
 
 /// One key that the file or a flag gave.
@@ -223,7 +225,7 @@ fn walk<'a>(
                 if table.later {
                     problems.push(later(table, is_list).at(span).label("not yet"));
                 } else if let DeValue::Table(inner) = value.get_ref() {
-                    raws.extend(inner.iter().map(|(k, v)| raw(key, k, v)));
+                    raws.extend(inner.iter().flat_map(|(k, v)| keys_of(key, k, v)));
                 } else {
                     problems.push(
                         Problem::new(format!(
@@ -265,6 +267,28 @@ fn raw<'a>(
         place: Place::File(value.span()),
         typed: None,
     }
+}
+
+/// A key of a table. In `[sweep]`, `stops.stop = [0.02, 0.05]` without quotes is a table of tables
+/// to TOML, and means the same as with them.
+fn keys_of<'a>(
+    table: &str,
+    key: &toml::Spanned<toml::de::DeString<'a>>,
+    value: &toml::Spanned<DeValue<'a>>,
+) -> Vec<Raw<'a>> {
+    let nested = match (table, value.get_ref()) {
+        ("sweep", DeValue::Table(inner)) => inner,
+        _ => return vec![raw(table, key, value)],
+    };
+    if nested.contains_key("from") || vocabulary::find_table(key.get_ref()).is_none() {
+        return vec![raw(table, key, value)];
+    }
+    let below = nested.iter().map(|(name, value)| {
+        let mut raw = raw(table, name, value);
+        raw.key = format!("{}.{}", key.get_ref(), name.get_ref());
+        raw
+    });
+    below.collect()
 }
 
 fn later(table: &Table, is_list: bool) -> Problem {
@@ -383,7 +407,8 @@ fn check(raw: &Raw<'_>, source: &str, folder: &Path) -> std::result::Result<Give
             check_name(raw, &full)?;
             kind
         }
-        Keys::Fixed(_) => match table.find(&raw.key) {
+        Keys::Both(_, kind) if table.find(&raw.key).is_none() => kind,
+        Keys::Fixed(_) | Keys::Both(..) => match table.find(&raw.key) {
             Some(row) if row.later => {
                 return Err(raw
                     .key_place
@@ -508,7 +533,7 @@ fn word(value: &DeValue<'_>) -> &'static str {
 }
 
 /// A TOML number, whole or not.
-fn number(value: &DeValue<'_>) -> Option<f64> {
+pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
             .map(|n| n as f64)
@@ -548,6 +573,7 @@ impl Reader<'_> {
             Kind::Weights => Value::Weights(self.weights()?),
             Kind::BarSize => Value::Bar(self.bar()?),
             Kind::Stretch => Value::Stretch(self.stretch()?),
+            Kind::Axis => Value::Axis(self.axis()?),
         })
     }
 
@@ -827,6 +853,18 @@ impl Reader<'_> {
                 .help(example));
         }
         Ok(weights)
+    }
+
+    fn axis(&self) -> Checked<Vec<SweepValue>> {
+        let values = match self.raw.typed {
+            Some(typed) => axis::of_flag(typed),
+            None => axis::of_toml(&self.raw.value),
+        };
+        values.map_err(|problem| Problem {
+            message: format!("{}: {}", self.full, problem.message),
+            help: problem.help,
+            ..self.raw.place.problem("")
+        })
     }
 
     fn bar(&self) -> Checked<BarSize> {

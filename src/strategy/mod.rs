@@ -5,6 +5,7 @@
 //! says what there is). It holds expressions as text with their place in the file; they are typed and
 //! compiled against a market by [`crate::rules`].
 
+mod axis;
 mod file;
 mod program;
 mod resolve;
@@ -12,6 +13,7 @@ mod review;
 mod sizing;
 pub mod vocabulary;
 
+pub use axis::{SweepAxis, SweepValue};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use sizing::{Amount, ClosedTrades, Situation, amount};
@@ -425,6 +427,34 @@ pub struct WalkForward {
     pub objective: Option<String>,
 }
 
+/// `[sweep] method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepMethod {
+    /// Every combination.
+    Grid,
+    /// A sample of the combinations, none twice.
+    Random,
+    /// Rounds on ever longer spans of the data, each among the better half of the last.
+    Halving,
+}
+
+/// `[sweep]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepTable {
+    /// What varies, in file order.
+    pub axes: Vec<SweepAxis>,
+    /// Condition on params that a combination must meet.
+    pub constraint: Option<ExprText>,
+    /// Figure that trials are ranked by.
+    pub objective: String,
+    /// How combinations are chosen.
+    pub method: SweepMethod,
+    /// How many combinations; `None` is all.
+    pub samples: Option<u32>,
+    /// Seed of the random sample; `None` is the command's.
+    pub seed: Option<u32>,
+}
+
 /// A whole strategy, defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Strategy {
@@ -464,6 +494,8 @@ pub struct Strategy {
     pub report: Report,
     /// `[walk_forward]`.
     pub walk_forward: WalkForward,
+    /// `[sweep]`: what a sweep of this file varies. A single run has no use for it.
+    pub sweep: SweepTable,
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,

@@ -3,12 +3,14 @@
 //! print is made here.
 
 use crate::error::{Problem, SourceText};
+use crate::rules::Constraint;
 use crate::strategy::file::{Given, Heading, Place, Value, short};
 use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, ChartScale,
     Costs, Data, Distance, Every, ExprText, Fill, FillAt, OrderKind, Overrides, Prices, Rate,
-    Report, Rules, Signals, Size, SizeMethod, Stops, Strategy, Stretch, WalkForward,
+    Report, Rules, Signals, Size, SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod,
+    SweepTable, WalkForward, axis,
 };
 use std::path::{Path, PathBuf};
 
@@ -57,6 +59,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         benchmark: benchmark(&values),
         report: report(&values),
         walk_forward: walk_forward(&values, parts.overrides.open_holdout),
+        sweep: sweep(&values, problems),
         assumptions: Vec::new(),
     };
     check_names(&values, problems);
@@ -412,6 +415,67 @@ fn walk_forward(values: &Values<'_>, holdout_open: bool) -> WalkForward {
     }
 }
 
+/// The axes in file order; a key that cannot vary and a constraint that cannot be read are problems.
+fn sweep(values: &Values<'_>, problems: &mut Vec<Problem>) -> SweepTable {
+    let params = values.params();
+    let mut axes: Vec<SweepAxis> = Vec::new();
+    for given in values.0 {
+        let (Some(name), Value::Axis(found)) = (given.key.strip_prefix("sweep."), &given.value)
+        else {
+            continue;
+        };
+        let checked = axis::axis_key(name, &params).and_then(|key| {
+            let axis = SweepAxis {
+                key,
+                values: found.clone(),
+                origin: format!("[sweep] {name}"),
+            };
+            axis::check_kind(&axis).map(|()| axis)
+        });
+        match checked {
+            Ok(axis) if axes.iter().any(|other| other.key == axis.key) => {
+                problems.push(given.place.problem(format!("{} varies twice", axis.name())));
+            }
+            Ok(axis) => axes.push(axis),
+            Err(problem) => problems.push(Problem {
+                help: problem.help,
+                ..given.place.problem(problem.message)
+            }),
+        }
+    }
+    let constraint = values.expression("sweep.where");
+    if let Some(text) = &constraint {
+        problems.extend(constraint_problems(text, &params));
+    }
+    SweepTable {
+        axes,
+        constraint,
+        objective: values.word("sweep.objective"),
+        method: match values.word("sweep.method").as_str() {
+            "random" => SweepMethod::Random,
+            "halving" => SweepMethod::Halving,
+            _ => SweepMethod::Grid,
+        },
+        samples: values.whole("sweep.samples"),
+        seed: values.whole("sweep.seed"),
+    }
+}
+
+/// Mistakes of a constraint, at their place in the file or by their key.
+fn constraint_problems(text: &ExprText, params: &[(String, f64)]) -> Vec<Problem> {
+    let names: Vec<String> = params.iter().map(|(name, _)| name.clone()).collect();
+    let Err(found) = Constraint::parse(&text.text, &names) else {
+        return Vec::new();
+    };
+    let placed = |problem: Problem| {
+        let offset = text.span.as_ref().map(|span| span.start);
+        let span = problem.span.clone().zip(offset);
+        let span = span.map(|(span, offset)| span.start + offset..span.end + offset);
+        Problem { span, ..problem }.at_column(text.key.clone())
+    };
+    found.into_iter().map(placed).collect()
+}
+
 /// A name is a parameter or a series, not both.
 fn check_names(values: &Values<'_>, problems: &mut Vec<Problem>) {
     for (name, _) in values.series() {
@@ -724,12 +788,13 @@ const STUDIES: &[&str] = &["walk_forward"];
 /// Every key with its value as TOML, and whether it was given.
 fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)> {
     let mut list = Vec::new();
+    // How a sweep searches changes nothing of what one run does.
     let is_said = |name: &str| {
         let prefix = format!("{name}.");
         !STUDIES.contains(&name) || values.0.iter().any(|g| g.key.starts_with(&prefix))
     };
     let tables = TABLES.iter().filter(|t| !t.name.is_empty() && !t.later);
-    for table in tables.filter(|t| is_said(t.name)) {
+    for table in tables.filter(|t| t.name != "sweep" && is_said(t.name)) {
         match table.keys {
             Keys::Named(_) => {
                 let prefix = format!("{}.", table.name);
@@ -737,7 +802,7 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
                     list.push((given.key.clone(), given.text.clone(), true));
                 }
             }
-            Keys::Fixed(rows) => {
+            Keys::Fixed(rows) | Keys::Both(rows, _) => {
                 for row in rows.iter().filter(|row| !row.later) {
                     let key = format!("{}.{}", table.name, row.name);
                     match values.given(&key) {

@@ -4,7 +4,7 @@
 
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
-    BarSize, BasisPoints, Choice, Day, Distance, Expression, Fraction, Path, Rate, Stretch,
+    Axis, BarSize, BasisPoints, Choice, Day, Distance, Expression, Fraction, Path, Rate, Stretch,
     Symbols, Text, Weights, Whole,
 };
 
@@ -43,6 +43,8 @@ pub enum Kind {
     BarSize,
     /// A stretch of time: a number and `d`, `w`, `mo` or `y`, or a number of bars.
     Stretch,
+    /// The values of an axis of a sweep: a list, or a table of `from`, `to` and `step` or `count`.
+    Axis,
 }
 
 /// Numbers between `min` and `max`, both included unless `above` says that `min` is not.
@@ -93,6 +95,8 @@ pub enum Keys {
     Fixed(&'static [Key]),
     /// Names that the user chooses, all of one kind.
     Named(Kind),
+    /// These, and names that the user chooses.
+    Both(&'static [Key], Kind),
 }
 
 /// A table.
@@ -154,6 +158,9 @@ impl Kind {
             Kind::BarSize => "\"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\" and the like".to_owned(),
             Kind::Stretch => {
                 "\"5y\" \"6mo\" \"13w\" \"90d\" and the like, or a number of bars".to_owned()
+            }
+            Kind::Axis => {
+                "list, or { from, to, step }, or { from, to, count, log = true }".to_owned()
             }
         }
     }
@@ -270,6 +277,12 @@ pub static TABLES: &[Table] = &[
         BENCHMARK,
     ),
     table("report", "What the report shows", REPORT),
+    Table {
+        name: "sweep",
+        about: "Which params and keys a sweep varies, and how it searches",
+        keys: Keys::Both(SWEEP, Axis),
+        later: false,
+    },
     later("rank", "Hold the best of many symbols"),
     later("weights", "Hold fixed weights"),
     later("options", "Write and hold options"),
@@ -277,7 +290,6 @@ pub static TABLES: &[Table] = &[
     later("tax", "Taxes on gains and income"),
     later("layer", "Several strategies in one account"),
     later("cashflow", "Deposits and withdrawals"),
-    later("sweep", "Many values of the parameters"),
     table(
         "walk_forward",
         "Parameters chosen on the past, judged on the future",
@@ -822,6 +834,60 @@ const WALK_FORWARD: &[Key] = &[
     .also(&["metric", "optimize"]),
 ];
 
+const SWEEP: &[Key] = &[
+    key(
+        "where",
+        Expression,
+        Unset("every combination"),
+        "Condition on params that a combination must meet to be tried",
+    )
+    .also(&["constraint", "filter", "if"]),
+    key(
+        "objective",
+        Choice(&[
+            "total_return",
+            "cagr",
+            "volatility",
+            "sharpe",
+            "sortino",
+            "max_drawdown",
+            "calmar",
+            "trades",
+            "win_rate",
+            "exposure",
+        ]),
+        Word("sharpe"),
+        "Figure that trials are ranked by; the least volatility, the most of every other",
+    )
+    .also(&["metric", "maximize", "target", "goal"]),
+    key(
+        "method",
+        Choice(&["grid", "random", "halving"]),
+        Word("grid"),
+        "Every combination, a random sample of them, or rounds on ever longer spans of the data that the better half survives",
+    )
+    .also(&["search", "mode"]),
+    key(
+        "samples",
+        Whole {
+            min: 1,
+            max: 1_000_000_000,
+        },
+        Unset("every combination; must be given for random"),
+        "How many combinations are tried",
+    )
+    .also(&["trials", "count", "n"]),
+    key(
+        "seed",
+        Whole {
+            min: 0,
+            max: u32::MAX,
+        },
+        Unset("--seed"),
+        "Seed of the random sample",
+    ),
+];
+
 /// Costs under a name. Fractions and money as in [`crate::strategy::Costs`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CostPreset {
@@ -876,10 +942,10 @@ pub fn find_table(name: &str) -> Option<&'static Table> {
 }
 
 impl Table {
-    /// The rows of a table with fixed keys; none for one whose keys the user names.
+    /// The rows of a table's fixed keys; none for one whose keys the user names.
     pub fn rows(&self) -> &'static [Key] {
         match self.keys {
-            Keys::Fixed(rows) => rows,
+            Keys::Fixed(rows) | Keys::Both(rows, _) => rows,
             Keys::Named(_) => &[],
         }
     }
