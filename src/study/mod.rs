@@ -8,6 +8,7 @@ mod judged;
 mod trials;
 pub mod overfitting;
 mod stress;
+pub mod walk_forward;
 
 pub use batch::each;
 pub use drawn::{DrawnSeries, series};

@@ -34,6 +34,7 @@ mod rules_values;
 mod stories;
 mod strategy_file;
 mod tables;
+mod walk_forward;
 mod trials;
 mod readme;
 mod determinism;

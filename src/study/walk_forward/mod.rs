@@ -1,0 +1,308 @@
+//! Parameters chosen on the past and judged on the future, again and again: what a strategy would
+//! have earned if its parameters had been chosen as they are chosen today.
+//!
+//! Each training window measures every combination (flat at its first bar, indicators warmed up on
+//! the bars before it, only its own returns counted), and the best one trades the test window. The test
+//! windows are one account: what was held goes on, and changing it costs what orders cost. Where
+//! the windows lie is in `windows.rs`, which combinations there are in `candidates.rs`.
+
+mod candidates;
+mod windows;
+
+pub use candidates::{Candidates, Objective, Varied};
+pub use windows::{Window, Windows};
+
+use crate::engine::{Outcome, Run, simulate_scheduled};
+use crate::error::{Error, Problem, Result};
+use crate::metrics::trial::Trial;
+use crate::metrics::{ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compute_only};
+use crate::portfolio::TradeStatus;
+use crate::units::BarIndex;
+use std::ops::Range;
+
+/// Combinations up to which all of them are measured on the test windows too, to say where the
+/// chosen one stands among them.
+pub const RANKED_MAX: usize = 20_000;
+
+/// One training window, what it chose, and how that went on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fold {
+    /// The bars.
+    pub window: Window,
+    /// Index of the chosen combination.
+    pub chosen: usize,
+    /// `false` when no combination had the objective's figure, so that the choice of the window
+    /// before (or the first combination) was kept.
+    pub is_decided: bool,
+    /// Figures of the chosen combination on the training window.
+    pub in_sample: Trial,
+    /// Figures of the stitched account on the test window.
+    pub out_of_sample: Metrics,
+    /// Share of the other combinations that the chosen one beat on the test window, each measured
+    /// alone and flat at its start; `None` when none can be told, or there are more than
+    /// [`RANKED_MAX`].
+    pub rank: Option<f64>,
+}
+
+/// Out of sample over in sample: how much of what was seen on the training windows came to pass.
+///
+/// Source: Robert Pardo, The Evaluation and Optimization of Trading Strategies, 2nd edition, 2008,
+/// chapter 11 (walk-forward efficiency). In sample is the mean over the folds of the chosen
+/// combinations' figures on their training windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Efficiency {
+    /// Of the annual return (`cagr`); or why there is none.
+    pub annual_return: std::result::Result<f64, String>,
+    /// Of the Sharpe ratio; or why there is none.
+    pub sharpe: std::result::Result<f64, String>,
+    /// Mean annual return in sample; NaN when no fold has one.
+    pub in_sample_cagr: f64,
+    /// Mean Sharpe ratio in sample; NaN when no fold has one.
+    pub in_sample_sharpe: f64,
+}
+
+/// What the folds chose for one parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stability {
+    /// The parameter.
+    pub varied: Varied,
+    /// Index of the chosen value, fold by fold.
+    pub chosen: Vec<usize>,
+    /// Different values among them.
+    pub distinct: usize,
+    /// Folds that chose another value than the fold before.
+    pub changes: usize,
+}
+
+/// The best combination of the whole out-of-sample period, chosen with hindsight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hindsight {
+    /// Index of the combination.
+    pub chosen: usize,
+    /// Its figures over that period.
+    pub figures: Trial,
+    /// Its equity at each bar of the stitched run.
+    pub equity: Vec<f64>,
+}
+
+/// A walk forward. The stitched run itself is beside it, as an [`Outcome`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Walk {
+    /// The windows asked for.
+    pub windows: Windows,
+    /// What was optimised.
+    pub objective: Objective,
+    /// Combinations that each window chose from.
+    pub trials: usize,
+    /// Simulations made to choose: combinations times windows.
+    pub simulations: u64,
+    /// The folds in order of time.
+    pub folds: Vec<Fold>,
+    /// Parameter by parameter, what they chose.
+    pub stability: Vec<Stability>,
+    /// Out of sample over in sample.
+    pub efficiency: Efficiency,
+    /// The best with hindsight; `None` when no combination has the figure.
+    pub hindsight: Option<Hindsight>,
+}
+
+/// How a walk is done.
+pub struct WalkOptions<'a> {
+    /// Windows.
+    pub windows: Windows,
+    /// What is optimised.
+    pub objective: Objective,
+    /// Threads; `None` is all cores. The result is the same for any number.
+    pub threads: Option<usize>,
+    /// Told how many more simulations are done, from any thread.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Simulations that a walk makes, for progress.
+pub fn simulations(candidates: &Candidates<'_>, folds: usize) -> u64 {
+    let ranked = if candidates.len() > RANKED_MAX {
+        0
+    } else {
+        folds
+    };
+    candidates.len() as u64 * (folds + 1 + ranked) as u64
+}
+
+/// The walk's folds, without simulating.
+///
+/// # Errors
+/// Windows longer than the data, or training windows without a bar.
+pub fn folds_of(candidates: &Candidates<'_>, windows: &Windows) -> Result<Vec<Window>> {
+    windows.over(candidates.clock(), candidates.span())
+}
+
+/// Walks forward: the stitched out-of-sample run with its benchmarks, and how it came about.
+///
+/// # Errors
+/// No combination, windows that do not fit the data, combinations that cannot be simulated.
+pub fn walk_forward(
+    candidates: &Candidates<'_>,
+    options: &WalkOptions<'_>,
+) -> Result<(Walk, Outcome)> {
+    if candidates.is_empty() {
+        return Err(Error::new(
+            Problem::new("there is no combination of parameters to choose from")
+                .help("give [sweep] or --vary values that meet its condition"),
+        ));
+    }
+    let windows = folds_of(candidates, &options.windows)?;
+    let (objective, threads, progress) = (&options.objective, options.threads, options.progress);
+    let tested = tested(&windows);
+    let mut spans: Vec<Range<BarIndex>> = windows.iter().map(|w| w.train.clone()).collect();
+    spans.push(tested.clone());
+    let mut best = candidates.best(&spans, objective, threads, progress)?;
+    let hindsight = best.pop().flatten().map(|best| best.at);
+    let mut before = 0;
+    let chosen: Vec<(usize, bool)> = best
+        .iter()
+        .map(|best| {
+            before = best.map_or(before, |best| best.at);
+            (before, best.is_some())
+        })
+        .collect();
+    let stages = windows.iter().zip(&chosen);
+    let stages = stages.map(|(window, (at, _))| candidates.stage(*at, window.test.clone()));
+    let stages: Vec<_> = stages.collect();
+    let outcome = simulate_scheduled(candidates.market(), &stages)?;
+    let ranks = if candidates.len() > RANKED_MAX {
+        vec![None; windows.len()]
+    } else {
+        let asked = windows.iter().zip(&chosen);
+        let asked: Vec<_> = asked.map(|(w, (at, _))| (w.test.clone(), *at)).collect();
+        candidates.ranks(&asked, objective, threads, progress)?
+    };
+    let inputs = OwnedInputs::of(&outcome.run);
+    let mut folds = Vec::with_capacity(windows.len());
+    for ((window, (chosen, is_decided)), rank) in windows.into_iter().zip(chosen).zip(ranks) {
+        folds.push(Fold {
+            in_sample: candidates.measure(chosen, &window.train)?,
+            out_of_sample: of_part(&outcome.run, &inputs, &window.test),
+            window,
+            chosen,
+            is_decided,
+            rank,
+        });
+    }
+    let hindsight = hindsight.map(|at| seen_after(candidates, at, &tested));
+    let walk = Walk {
+        windows: options.windows,
+        objective: objective.clone(),
+        trials: candidates.len(),
+        simulations: simulations(candidates, folds.len()),
+        stability: stability(candidates, &folds),
+        efficiency: efficiency(&folds, &of_part(&outcome.run, &inputs, &tested)),
+        hindsight: hindsight.transpose()?,
+        folds,
+    };
+    Ok((walk, outcome))
+}
+
+/// All bars of all test windows.
+fn tested(windows: &[Window]) -> Range<BarIndex> {
+    match (windows.first(), windows.last()) {
+        (Some(first), Some(last)) => first.test.start..last.test.end,
+        _ => 0..0,
+    }
+}
+
+fn seen_after(
+    candidates: &Candidates<'_>,
+    chosen: usize,
+    tested: &Range<BarIndex>,
+) -> Result<Hindsight> {
+    Ok(Hindsight {
+        chosen,
+        figures: candidates.measure(chosen, tested)?,
+        equity: candidates.run(chosen, tested)?.equity,
+    })
+}
+
+/// The figures of a trial, of a part of a run: its returns, and the trades that were closed in it.
+fn of_part(run: &Run, inputs: &OwnedInputs, clock_bars: &Range<BarIndex>) -> Metrics {
+    let bars = clock_bars.start - run.first_bar..clock_bars.end - run.first_bar;
+    let part = |column: &'_ [f64]| -> Vec<f64> {
+        column
+            .get(bars.clone())
+            .map(<[f64]>::to_vec)
+            .unwrap_or_default()
+    };
+    let closed = run.trades.iter().filter(|trade| {
+        trade.status == TradeStatus::Closed && clock_bars.contains(&trade.exit_bar)
+    });
+    let trades: Vec<ClosedTrade> = closed
+        .map(|trade| ClosedTrade {
+            pnl: trade.pnl,
+            pnl_pct: trade.pnl_pct,
+            bars_held: f64::from(trade.bars_held),
+        })
+        .collect();
+    let (returns, rate) = (part(&inputs.returns), part(&run.rate));
+    let (hurdle, weight) = (part(&run.hurdle), part(&run.exposure));
+    let before = bars.start.checked_sub(1).map(|bar| run.equity[bar]);
+    compute_only(
+        &Inputs {
+            time: &run.time[bars.clone()],
+            returns: &returns,
+            rate: &rate,
+            hurdle: &hurdle,
+            benchmark: None,
+            periods_a_year: run.periods_a_year,
+            bars_a_session: run.bars_a_session,
+            start_equity: before.or(Some(run.start_equity)),
+            end_equity: bars.end.checked_sub(1).map(|bar| run.equity[bar]),
+            flows: &[],
+            weight: &weight,
+            turnover: &[],
+            trades: Some(&trades),
+            money: None,
+            ambiguous_trades: None,
+            seed: bootstrap::SEED,
+        },
+        &Trial::KEYS,
+    )
+}
+
+fn efficiency(folds: &[Fold], stitched: &Metrics) -> Efficiency {
+    let mean = |key: &str| {
+        let known: Vec<f64> = folds.iter().filter_map(|f| f.in_sample.get(key)).collect();
+        known.iter().sum::<f64>() / known.len() as f64
+    };
+    let over = |key: &str, what: &str| {
+        let (inside, outside) = (mean(key), stitched.get(key));
+        match outside {
+            _ if inside.is_nan() => Err(format!("no fold has {what} in sample")),
+            _ if inside <= 0.0 => Err(format!("{what} in sample is not above 0")),
+            Some(outside) => Ok(outside / inside),
+            None => Err(stitched.reason(key).unwrap_or("not computed").to_owned()),
+        }
+    };
+    Efficiency {
+        annual_return: over("cagr", "the annual return"),
+        sharpe: over("sharpe", "the Sharpe ratio"),
+        in_sample_cagr: mean("cagr"),
+        in_sample_sharpe: mean("sharpe"),
+    }
+}
+
+fn stability(candidates: &Candidates<'_>, folds: &[Fold]) -> Vec<Stability> {
+    let of_axis = |(axis, varied): (usize, Varied)| {
+        let chosen = folds.iter().map(|fold| candidates.point(fold.chosen)[axis]);
+        let chosen: Vec<usize> = chosen.collect();
+        let mut distinct = chosen.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        Stability {
+            varied,
+            distinct: distinct.len(),
+            changes: chosen.windows(2).filter(|pair| pair[0] != pair[1]).count(),
+            chosen,
+        }
+    };
+    let varied = candidates.varied().into_iter().enumerate();
+    varied.map(of_axis).collect()
+}
