@@ -19,6 +19,7 @@ mod flags;
 mod list;
 mod man;
 mod metrics;
+mod overfit;
 mod page;
 mod rerun;
 mod run;
@@ -91,6 +92,8 @@ enum Verb {
     Eval(eval::Args),
     /// Measure anybody's returns or equity, from a CSV file
     Metrics(metrics::Args),
+    /// Say whether the best of anybody's trials is luck, from a CSV file of their returns
+    Overfit(overfit::Args),
     /// Make a finished run again and compare it byte for byte
     Rerun(rerun::Args),
     /// Check the books of a finished run from its files alone
@@ -109,6 +112,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
     match verb {
         Verb::Eval(args) => eval::run(args, io),
         Verb::Metrics(args) => metrics::run(args, io),
+        Verb::Overfit(args) => overfit::run(args, io),
         Verb::Data(args) => data::run(args, io),
         Verb::Check(args) => check::run(args, io),
         Verb::Explain(args) => explain::run(args, io),

@@ -3,6 +3,10 @@
 //! Columns are found by name in any order and case; others are ignored. Prices and vendor layouts
 //! are left to `market`; a column of prices is not a column of returns, and nothing here guesses.
 
+mod trials;
+
+pub use trials::{TrialTable, read_returns_of_trials};
+
 use crate::error::{Error, Problem, Result};
 use crate::market::{PeriodsAYear, periods_a_year, show_time};
 use crate::metrics::{ClosedTrade, Inputs};
@@ -174,6 +178,9 @@ pub fn read_trades(path: &Path) -> Result<Vec<ClosedTrade>> {
 /// A file's header and rows as text, each row with its line.
 struct Sheet {
     file: String,
+    /// Names as they are written.
+    names: Vec<String>,
+    /// Names in lower case.
     header: Vec<String>,
     rows: Vec<(u64, csv::StringRecord)>,
 }
@@ -189,14 +196,20 @@ impl Sheet {
             .trim(csv::Trim::All)
             .from_reader(text);
         let header = reader.headers().map_err(|e| located(&file, &e))?;
-        let header: Vec<String> = header.iter().map(str::to_lowercase).collect();
+        let names: Vec<String> = header.iter().map(str::to_owned).collect();
+        let header = names.iter().map(|name| name.to_lowercase()).collect();
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|e| located(&file, &e))?;
             let line = record.position().map_or(0, csv::Position::line);
             rows.push((line, record));
         }
-        Ok(Sheet { file, header, rows })
+        Ok(Sheet {
+            file,
+            names,
+            header,
+            rows,
+        })
     }
 
     fn name(&self, path: &Path) -> String {

@@ -10,6 +10,7 @@ pub mod csv;
 pub mod figure;
 pub mod folder;
 pub mod json;
+pub mod judgement;
 pub mod manifest;
 pub mod returns;
 pub mod pictures;

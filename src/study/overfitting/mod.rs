@@ -18,7 +18,9 @@ pub use second_pass::SuperiorAbility;
 
 use crate::error::Result;
 use crate::metrics::bootstrap::{self, GrowthIntervals, Interval};
+use crate::metrics::table::TrialTable;
 use crate::metrics::{Absent, Value, min_track_record, sharpe_per_period};
+use crate::units::DAY_MICROS;
 use second_pass::{Likeness, likeness, test};
 
 /// Most trials that the reality check and the SPA are made for.
@@ -218,4 +220,41 @@ fn sample(trials: usize, seed: u64) -> Vec<usize> {
         (((i as f64 + within) * part) as usize).min(trials - 1)
     };
     (0..SAMPLE).map(draw).collect()
+}
+
+/// Judges the best of a table's trials: the one with the highest Sharpe ratio, the first of equals;
+/// the rate is 0. Costs and errors as [`judge_trials`].
+///
+/// # Errors
+/// None of its own.
+pub fn judge_table(table: &TrialTable, seed: u64, threads: Option<usize>) -> Result<Judgement> {
+    let ratio = |returns: &Vec<f64>| sharpe_per_period(returns).unwrap_or(0.0);
+    let ratios: Vec<f64> = table.returns.iter().map(ratio).collect();
+    // The last of the highest seen from the end is the first of them.
+    let best = (0..ratios.len())
+        .rev()
+        .max_by(|a, b| ratios[*a].total_cmp(&ratios[*b]));
+    let best = best.unwrap_or_default();
+    let mut blocks = Blocks::default();
+    for returns in &table.returns {
+        blocks.push(&block_sums(returns));
+    }
+    let days = match table.time.as_slice() {
+        [first, .., last] => (last - first) as f64 / DAY_MICROS as f64,
+        _ => 0.0,
+    };
+    let trial = |number: usize| Ok(table.returns[number].clone());
+    judge_trials(&Evidence {
+        best,
+        returns: table.returns.get(best).map_or(&[], Vec::as_slice),
+        rate: &[],
+        days,
+        periods_a_year: table.periods.bars_a_year,
+        sharpes: &ratios.iter().copied().collect(),
+        sharpes_all: None,
+        blocks: Ok(&blocks),
+        trial: Some(&trial),
+        seed,
+        threads,
+    })
 }

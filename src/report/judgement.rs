@@ -1,0 +1,325 @@
+//! What is to be thought of the best of many trials, in words, as a table, as JSON and as CSV.
+//!
+//! The figures are `study::overfitting`'s; here they are only said.
+
+use crate::market::show_time;
+use crate::metrics::table::TrialTable;
+use crate::metrics::{Unit, Value};
+use crate::report::text::paragraph;
+use crate::report::{cell, figure, manifest};
+use crate::study::overfitting::{BLOCKS, Judgement};
+use serde_json::{Map, Value as Json, json};
+
+/// Width of a name and of a figure in the table.
+const NAME: usize = 26;
+const FIGURE: usize = 12;
+
+/// The verdict in a sentence or two: "Best of 9,604 trials. A Sharpe this high comes up by luck 38%
+/// of the time."
+pub fn sentence(judgement: &Judgement) -> String {
+    let trials = judgement.trials as usize;
+    let best = match trials {
+        1 => "One trial.".to_owned(),
+        _ => format!("Best of {}.", figure::plural(trials, "trial", "trials")),
+    };
+    let verdict = match &judgement.deflated_sharpe {
+        Ok(deflated) => format!(
+            "A Sharpe this high comes up by luck {} of the time.",
+            luck(*deflated)
+        ),
+        Err(reason) => format!("Whether it is luck cannot be said: {reason}."),
+    };
+    let all = match (judgement.trials_all, &judgement.deflated_sharpe_all) {
+        (Some(all), Ok(deflated)) if all > judgement.trials => format!(
+            " Of the best of all {} ever made on these data: {}.",
+            figure::plural(all as usize, "trial", "trials"),
+            luck(*deflated)
+        ),
+        _ => String::new(),
+    };
+    format!("{best} {verdict}{all}")
+}
+
+/// How often luck does it, when it does not with this probability.
+fn luck(deflated: f64) -> String {
+    match 1.0 - deflated {
+        rare if rare < 0.01 => "less than 1%".to_owned(),
+        common if common > 0.99 => "more than 99%".to_owned(),
+        share => format!("{:.0}%", share * 100.0),
+    }
+}
+
+/// Key, and number or reason, of every figure of a judgement that is a probability, a p value or a
+/// number of trials, for JSON and CSV.
+pub fn values(judgement: &Judgement) -> Vec<(&'static str, std::result::Result<f64, String>)> {
+    let said = |value: Value<f64>| value.map_err(|reason| reason.to_string());
+    vec![
+        ("trials_effective", said(judgement.trials_effective.clone())),
+        ("deflated_sharpe", said(judgement.deflated_sharpe.clone())),
+        (
+            "deflated_sharpe_all",
+            said(judgement.deflated_sharpe_all.clone()),
+        ),
+        ("pbo", said(judgement.pbo.clone())),
+        ("spa_p", said(judgement.spa_p())),
+        ("reality_check_p", said(judgement.reality_check_p())),
+        ("min_track_record", said(judgement.min_track_record.clone())),
+    ]
+}
+
+/// One line of the table.
+struct Line {
+    label: &'static str,
+    figure: String,
+    /// What it means, in words.
+    remark: String,
+}
+
+/// The table of a judgement, at most 80 columns: a figure a line with what it means, then why figures
+/// are absent. The best trial is named by the caller.
+pub fn table(judgement: &Judgement) -> String {
+    let mut page = String::new();
+    for line in lines(judgement) {
+        let Line {
+            label,
+            figure,
+            remark,
+        } = line;
+        let first = format!("  {label:NAME$}{figure:>FIGURE$}   ");
+        page.push_str(&paragraph(&first, &remark));
+    }
+    page + &absent(judgement)
+}
+
+fn lines(judgement: &Judgement) -> Vec<Line> {
+    let mut lines = vec![sharpe(judgement), by_luck(judgement)];
+    let line = |label, value: &Value<f64>, unit, remark: String| Line {
+        label,
+        figure: shown(value, unit),
+        remark,
+    };
+    lines.push(line(
+        "Deflated Sharpe",
+        &judgement.deflated_sharpe,
+        Unit::Fraction,
+        "probability that it is more than luck".to_owned(),
+    ));
+    if let Some(all) = judgement.trials_all {
+        let all = figure::plural(all as usize, "trial", "trials");
+        lines.push(line(
+            "  over all trials",
+            &judgement.deflated_sharpe_all,
+            Unit::Fraction,
+            format!("the same over {all} ever made on these data"),
+        ));
+    }
+    lines.push(line(
+        "Overfitting (PBO)",
+        &judgement.pbo,
+        Unit::Fraction,
+        format!(
+            "of the splits of history in {BLOCKS} blocks: the best of one half is no better than \
+             the median of the other"
+        ),
+    ));
+    lines.extend([tests(judgement), reality_check(judgement)]);
+    lines.push(line(
+        "Trials, effective",
+        &judgement.trials_effective,
+        Unit::Bars,
+        format!(
+            "independent ones, of {}",
+            figure::grouped(judgement.trials as f64, 0)
+        ),
+    ));
+    lines.push(line(
+        "Track record needed",
+        &judgement.min_track_record,
+        Unit::Count,
+        format!(
+            "sessions for a Sharpe above 0 with 95% confidence; there are {}",
+            figure::grouped(judgement.sessions as f64, 0)
+        ),
+    ));
+    lines
+}
+
+fn sharpe(judgement: &Judgement) -> Line {
+    let interval = |low: f64, high: f64, unit| {
+        let bound = |x| figure::of_unit(x, unit);
+        format!("{}..{}", bound(low), bound(high))
+    };
+    let mut remark = Vec::new();
+    if let Ok(found) = &judgement.sharpe_interval {
+        let sharpe = interval(found.low, found.high, Unit::Ratio);
+        remark.push(format!("90% interval {sharpe}"));
+    }
+    if let Ok(found) = &judgement.growth_intervals {
+        let (cagr, depth) = (found.cagr, found.max_drawdown);
+        remark.push(format!(
+            "CAGR {}, max drawdown {}",
+            interval(cagr.low, cagr.high, Unit::Fraction),
+            interval(depth.low, depth.high, Unit::Fraction)
+        ));
+    }
+    Line {
+        label: "Sharpe ratio",
+        figure: shown(&judgement.sharpe, Unit::Ratio),
+        remark: remark.join("; "),
+    }
+}
+
+fn by_luck(judgement: &Judgement) -> Line {
+    Line {
+        label: "  of luck",
+        figure: figure::of_unit(judgement.sharpe_of_luck, Unit::Ratio),
+        remark: "what the best of so many has when none is worth anything".to_owned(),
+    }
+}
+
+fn tests(judgement: &Judgement) -> Line {
+    let band = judgement.ability.as_ref().map(|found| {
+        format!(
+            ", between {:.3} and {:.3}",
+            found.spa_p_lower, found.spa_p_upper
+        )
+    });
+    Line {
+        label: "SPA p",
+        figure: p_value(&judgement.spa_p()),
+        remark: format!(
+            "Hansen: of a best this good when none beats cash{}",
+            band.unwrap_or_default()
+        ),
+    }
+}
+
+fn reality_check(judgement: &Judgement) -> Line {
+    Line {
+        label: "Reality check p",
+        figure: p_value(&judgement.reality_check_p()),
+        remark: "White: the same by mean return, the worst trials weighing in".to_owned(),
+    }
+}
+
+fn p_value(value: &Value<f64>) -> String {
+    value
+        .as_ref()
+        .map_or_else(|_| figure::ABSENT.to_owned(), |p| format!("{p:.3}"))
+}
+
+fn shown(value: &Value<f64>, unit: Unit) -> String {
+    value
+        .as_ref()
+        .map_or_else(|_| figure::ABSENT.to_owned(), |v| figure::of_unit(*v, unit))
+}
+
+/// Reasons, each with the keys that it holds for.
+fn absent(judgement: &Judgement) -> String {
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for (key, value) in values(judgement) {
+        let Err(reason) = value else { continue };
+        // Without a ledger there is no line either.
+        if key == "deflated_sharpe_all" && judgement.trials_all.is_none() {
+            continue;
+        }
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, keys)) => keys.push(key),
+            None => reasons.push((reason, vec![key])),
+        }
+    }
+    let first = format!("  {} ", figure::ABSENT);
+    let paragraphs = reasons.iter();
+    paragraphs
+        .map(|(reason, keys)| paragraph(&first, &format!("{}: {reason}", keys.join(", "))))
+        .collect()
+}
+
+/// The keys that a file of trials is judged by, in JSON and CSV.
+const KEYS: [&str; 4] = ["deflated_sharpe", "pbo", "spa_p", "reality_check_p"];
+
+/// Anybody's trials, and what is to be thought of the best of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedTable {
+    /// What was read.
+    pub table: TrialTable,
+    /// The judgement.
+    pub judgement: Judgement,
+}
+
+impl JudgedTable {
+    /// Name of the best trial.
+    pub fn best(&self) -> &str {
+        let best = self.table.names.get(self.judgement.best);
+        best.map_or("", String::as_str)
+    }
+
+    /// A page of at most 80 columns.
+    pub fn text(&self) -> String {
+        let time = &self.table.time;
+        let shown = |time: Option<&i64>| time.map_or_else(String::new, |t| show_time(*t));
+        let returns = figure::plural(time.len(), "return", "returns");
+        let (from, to) = (shown(time.first()), shown(time.last()));
+        let rule = &self.table.periods.rule;
+        let period = paragraph("", &format!("{from} to {to}, {returns} a trial, {rule}"));
+        let sentence = paragraph("", &sentence(&self.judgement));
+        let best = paragraph("", &format!("Best trial: {}", self.best()));
+        format!(
+            "{}\n{period}\n{sentence}\n{best}{}",
+            self.table.name,
+            table(&self.judgement)
+        )
+    }
+
+    /// One object; with an object of reasons when a figure is absent.
+    pub fn json(&self) -> Json {
+        let values = values(&self.judgement);
+        let number = |key: &str| {
+            let found = values.iter().find(|(known, _)| *known == key);
+            found.and_then(|(_, value)| value.as_ref().ok().copied())
+        };
+        let mut object = json!({
+            "schema": manifest::SCHEMA,
+            "trials": self.judgement.trials,
+            "best": self.best(),
+            "deflated_sharpe": number("deflated_sharpe"),
+            "pbo": number("pbo"),
+            "pbo_blocks": BLOCKS,
+            "spa_p": number("spa_p"),
+            "reality_check_p": number("reality_check_p"),
+        });
+        let reasons = values.iter().filter(|(key, _)| KEYS.contains(key));
+        let reasons = reasons.filter_map(|(key, value)| {
+            let reason = value.as_ref().err()?;
+            Some(((*key).to_owned(), Json::from(reason.as_str())))
+        });
+        let reasons: Map<String, Json> = reasons.collect();
+        if !reasons.is_empty()
+            && let Some(object) = object.as_object_mut()
+        {
+            object.insert("absent".to_owned(), Json::Object(reasons));
+        }
+        object
+    }
+
+    /// A row a figure: key, number (empty when absent), and why it is absent.
+    pub fn csv(&self) -> String {
+        let quoted = |text: &str| match text.contains([',', '"', '\n']) {
+            true => format!("\"{}\"", text.replace('"', "\"\"")),
+            false => text.to_owned(),
+        };
+        let mut text = format!(
+            "figure,value,absent\ntrials,{},\nbest,{},\npbo_blocks,{BLOCKS},\n",
+            self.judgement.trials,
+            quoted(self.best())
+        );
+        for (key, value) in values(&self.judgement) {
+            let row = match value {
+                Ok(value) => format!("{key},{},\n", cell::number(value)),
+                Err(reason) => format!("{key},,{}\n", quoted(&reason)),
+            };
+            text.push_str(&row);
+        }
+        text
+    }
+}
