@@ -3,6 +3,7 @@
 //! The figures are `study::overfitting`'s; here they are only said.
 
 use crate::market::show_time;
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::table::TrialTable;
 use crate::metrics::{Unit, Value};
 use crate::report::text::paragraph;
@@ -11,8 +12,8 @@ use crate::study::overfitting::{BLOCKS, Judgement};
 use serde_json::{Map, Value as Json, json};
 
 /// Width of a name and of a figure in the table.
-const NAME: usize = 26;
-const FIGURE: usize = 12;
+const NAME: usize = 22;
+const FIGURE: usize = 8;
 
 /// The verdict in a sentence or two: "Best of 9,604 trials. A Sharpe this high comes up by luck 38%
 /// of the time."
@@ -92,114 +93,104 @@ pub fn table(judgement: &Judgement) -> String {
 }
 
 fn lines(judgement: &Judgement) -> Vec<Line> {
-    let mut lines = vec![sharpe(judgement), by_luck(judgement)];
-    let line = |label, value: &Value<f64>, unit, remark: String| Line {
-        label,
-        figure: shown(value, unit),
-        remark,
-    };
+    let mut lines = of_the_best(judgement);
     lines.push(line(
         "Deflated Sharpe",
-        &judgement.deflated_sharpe,
-        Unit::Fraction,
-        "probability that it is more than luck".to_owned(),
+        shown(&judgement.deflated_sharpe, Unit::Fraction),
+        "probability that it is more than luck",
     ));
     if let Some(all) = judgement.trials_all {
         let all = figure::plural(all as usize, "trial", "trials");
         lines.push(line(
             "  over all trials",
-            &judgement.deflated_sharpe_all,
-            Unit::Fraction,
-            format!("the same over {all} ever made on these data"),
+            shown(&judgement.deflated_sharpe_all, Unit::Fraction),
+            format!("the same over {all} made on these data"),
         ));
     }
     lines.push(line(
         "Overfitting (PBO)",
-        &judgement.pbo,
-        Unit::Fraction,
-        format!(
-            "of the splits of history in {BLOCKS} blocks: the best of one half is no better than \
-             the median of the other"
-        ),
+        shown(&judgement.pbo, Unit::Fraction),
+        "of all splits of history: the best of one half is no better than the median in the other",
     ));
-    lines.extend([tests(judgement), reality_check(judgement)]);
+    lines.extend(tests(judgement));
+    let trials = figure::grouped(judgement.trials as f64, 0);
     lines.push(line(
         "Trials, effective",
-        &judgement.trials_effective,
-        Unit::Bars,
-        format!(
-            "independent ones, of {}",
-            figure::grouped(judgement.trials as f64, 0)
-        ),
+        shown(&judgement.trials_effective, Unit::Bars),
+        format!("independent ones among {trials}"),
     ));
+    let sessions = figure::grouped(judgement.sessions as f64, 0);
     lines.push(line(
         "Track record needed",
-        &judgement.min_track_record,
-        Unit::Count,
-        format!(
-            "sessions for a Sharpe above 0 with 95% confidence; there are {}",
-            figure::grouped(judgement.sessions as f64, 0)
-        ),
+        shown(&judgement.min_track_record, Unit::Count),
+        format!("returns, for a Sharpe above 0 with 95% confidence; there are {sessions}"),
     ));
     lines
 }
 
-fn sharpe(judgement: &Judgement) -> Line {
-    let interval = |low: f64, high: f64, unit| {
+fn line(label: &'static str, figure: String, remark: impl Into<String>) -> Line {
+    Line {
+        label,
+        figure,
+        remark: remark.into(),
+    }
+}
+
+/// The figures of the best trial with their intervals, and what luck would have made of it.
+fn of_the_best(judgement: &Judgement) -> Vec<Line> {
+    let interval = |found: Option<Interval>, unit| {
+        let Some(found) = found else {
+            return String::new();
+        };
         let bound = |x| figure::of_unit(x, unit);
-        format!("{}..{}", bound(low), bound(high))
+        format!("90% interval {}..{}", bound(found.low), bound(found.high))
     };
-    let mut remark = Vec::new();
-    if let Ok(found) = &judgement.sharpe_interval {
-        let sharpe = interval(found.low, found.high, Unit::Ratio);
-        remark.push(format!("90% interval {sharpe}"));
-    }
-    if let Ok(found) = &judgement.growth_intervals {
-        let (cagr, depth) = (found.cagr, found.max_drawdown);
-        remark.push(format!(
-            "CAGR {}, max drawdown {}",
-            interval(cagr.low, cagr.high, Unit::Fraction),
-            interval(depth.low, depth.high, Unit::Fraction)
-        ));
-    }
-    Line {
-        label: "Sharpe ratio",
-        figure: shown(&judgement.sharpe, Unit::Ratio),
-        remark: remark.join("; "),
-    }
-}
-
-fn by_luck(judgement: &Judgement) -> Line {
-    Line {
-        label: "  of luck",
-        figure: figure::of_unit(judgement.sharpe_of_luck, Unit::Ratio),
-        remark: "what the best of so many has when none is worth anything".to_owned(),
-    }
-}
-
-fn tests(judgement: &Judgement) -> Line {
-    let band = judgement.ability.as_ref().map(|found| {
-        format!(
-            ", between {:.3} and {:.3}",
-            found.spa_p_lower, found.spa_p_upper
-        )
-    });
-    Line {
-        label: "SPA p",
-        figure: p_value(&judgement.spa_p()),
-        remark: format!(
-            "Hansen: of a best this good when none beats cash{}",
-            band.unwrap_or_default()
+    let growth = judgement.growth_intervals.as_ref().ok();
+    let of_sharpe = judgement.sharpe_interval.as_ref().ok().copied();
+    vec![
+        line(
+            "CAGR",
+            shown(&judgement.cagr, Unit::Fraction),
+            interval(growth.map(|g| g.cagr), Unit::Fraction),
         ),
-    }
+        line(
+            "Max drawdown",
+            figure::of_unit(judgement.max_drawdown, Unit::Fraction),
+            interval(growth.map(|g| g.max_drawdown), Unit::Fraction),
+        ),
+        line(
+            "Sharpe ratio",
+            shown(&judgement.sharpe, Unit::Ratio),
+            interval(of_sharpe, Unit::Ratio),
+        ),
+        line(
+            "  of luck alone",
+            figure::of_unit(judgement.sharpe_of_luck, Unit::Ratio),
+            "expected of the best of so many worthless trials",
+        ),
+    ]
 }
 
-fn reality_check(judgement: &Judgement) -> Line {
-    Line {
-        label: "Reality check p",
-        figure: p_value(&judgement.reality_check_p()),
-        remark: "White: the same by mean return, the worst trials weighing in".to_owned(),
-    }
+fn tests(judgement: &Judgement) -> [Line; 2] {
+    let band = judgement.ability.as_ref().map(|found| {
+        let (low, high) = (found.spa_p_lower, found.spa_p_upper);
+        format!(" (bounds {low:.3} and {high:.3})")
+    });
+    [
+        line(
+            "SPA p",
+            p_value(&judgement.spa_p()),
+            format!(
+                "chance of so good a best when no trial beats cash, by mean over spread{}",
+                band.unwrap_or_default()
+            ),
+        ),
+        line(
+            "Reality check p",
+            p_value(&judgement.reality_check_p()),
+            "the same by mean return",
+        ),
+    ]
 }
 
 fn p_value(value: &Value<f64>) -> String {

@@ -358,12 +358,13 @@ fn what_cannot_be_said_has_a_reason() {
         reason(judgement.deflated_sharpe),
         "19 returns, at least 20 needed"
     );
-    assert_eq!(
-        reason(judgement.pbo),
-        "too few returns for 16 blocks of two"
-    );
     let ability = judgement.ability.unwrap_err().to_string();
     assert_eq!(ability, "19 returns, at least 60 needed");
+    let shorter: Vec<Vec<f64>> = (0..3).map(|t| noise(t, 15)).collect();
+    assert_eq!(
+        reason(judged(&shorter, SEED, None).pbo),
+        "fewer returns than the 16 blocks need"
+    );
     let flat = vec![vec![0.0; 100]; 3];
     let judgement = judged(&flat, SEED, None);
     assert_eq!(reason(judgement.deflated_sharpe), "the returns do not vary");

@@ -53,7 +53,10 @@ pub fn read_returns_of_trials(path: &Path) -> Result<TrialTable> {
     for column in (0..sheet.header.len()).filter(|column| *column != date) {
         let name = &sheet.names[column];
         if is_no_trial(&sheet, column) {
-            table.ignored.push(name.clone());
+            table.ignored.push(match name.as_str() {
+                "" => format!("column {} without a name", column + 1),
+                name => name.to_owned(),
+            });
             continue;
         }
         if table.names.contains(name) {

@@ -129,8 +129,8 @@ impl Blocks {
     /// Every split into halves, on at most `threads` threads (`None`: all cores).
     ///
     /// # Errors
-    /// The reason why there are none: a single trial, more than [`TRIALS_MAX`], blocks of fewer than
-    /// two returns.
+    /// The reason why there are none: a single trial, more than [`TRIALS_MAX`], blocks without
+    /// a return.
     pub fn splits(&self, threads: Option<usize>) -> Value<Splits> {
         if self.trials < 2 {
             return Err(Absent::new("there are no two trials to choose from"));
@@ -140,9 +140,9 @@ impl Blocks {
                 "more than {TRIALS_MAX} trials, and the best of some says nothing of the best of all"
             )));
         }
-        if self.n.iter().any(|n| *n < 2) {
+        if self.n.contains(&0) || self.n.len() == 2 && self.n.contains(&1) {
             return Err(Absent::new(format!(
-                "too few returns for {} blocks of two",
+                "fewer returns than the {} blocks need",
                 self.n.len()
             )));
         }

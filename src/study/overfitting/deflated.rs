@@ -102,8 +102,9 @@ impl FromIterator<f64> for Sharpes {
 /// what luck alone gives the best of all `trials`: the probabilistic Sharpe ratio against
 /// [`Sharpes::expected_maximum`]. 1 less it is how often a ratio this high comes up by luck.
 ///
-/// Trials are taken as independent; where they resemble each other, as the neighbours of a grid do,
-/// the spread of their ratios is small and the result still fair. Source: Bailey & Lopez de Prado
+/// Trials are taken as independent, which they are not: many that resemble each other are fewer
+/// tries, and the figure errs to the careful side. So it does where some trials have an edge and
+/// others have none, since their spread counts as luck. Source: Bailey & Lopez de Prado
 /// (2014).
 ///
 /// # Errors

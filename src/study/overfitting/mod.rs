@@ -19,7 +19,7 @@ pub use second_pass::SuperiorAbility;
 use crate::error::Result;
 use crate::metrics::bootstrap::{self, GrowthIntervals, Interval};
 use crate::metrics::table::TrialTable;
-use crate::metrics::{Absent, Value, min_track_record, sharpe_per_period};
+use crate::metrics::{Absent, Value, drawdown_series, min_track_record, sharpe_per_period};
 use crate::units::DAY_MICROS;
 use second_pass::{Likeness, likeness, test};
 
@@ -31,6 +31,8 @@ pub const SAMPLE: usize = 2_000;
 const RETURNS_MIN: usize = 60;
 /// Shortest mean block of the reality check and the SPA, in returns: two weeks of sessions.
 const BLOCK_MIN: f64 = 10.0;
+/// Calendar days in a year, on average.
+const DAYS_A_YEAR: f64 = 365.25;
 /// Confidence of the minimum track record.
 const CONFIDENCE: f64 = 0.95;
 
@@ -72,6 +74,10 @@ pub struct Judgement {
     pub best: usize,
     /// Its Sharpe ratio a year.
     pub sharpe: Value<f64>,
+    /// Its growth a year.
+    pub cagr: Value<f64>,
+    /// Its deepest drawdown, a fraction of at most 0.
+    pub max_drawdown: f64,
     /// What luck alone is expected to make of the best of so many: a Sharpe ratio a year.
     pub sharpe_of_luck: f64,
     /// Probability that its Sharpe ratio is above what luck gives the best of this sweep.
@@ -135,6 +141,8 @@ pub fn judge_trials(evidence: &Evidence) -> Result<Judgement> {
         trials_effective,
         best: evidence.best,
         sharpe: sharpe_per_period(&excess).map(|sharpe| sharpe * root),
+        cagr: cagr(returns, evidence.days),
+        max_drawdown: drawdown_series(returns).into_iter().fold(0.0, f64::min),
         sharpe_of_luck: evidence.sharpes.expected_maximum() * root,
         deflated_sharpe: deflated_sharpe(&excess, evidence.sharpes),
         trials_all: all.map(Sharpes::count),
@@ -158,6 +166,15 @@ fn excess(returns: &[f64], rate: &[f64]) -> Vec<f64> {
     match rate {
         [] => returns.to_vec(),
         rate => returns.iter().zip(rate).map(|(r, rate)| r - rate).collect(),
+    }
+}
+
+/// As the metric of that name.
+fn cagr(returns: &[f64], days: f64) -> Value<f64> {
+    let growth: f64 = returns.iter().map(|r| 1.0 + r).product();
+    match growth.is_finite() && growth >= 0.0 && days > 0.0 {
+        true => Ok(libm::pow(growth, DAYS_A_YEAR / days) - 1.0),
+        false => Err(Absent::new("no growth a year")),
     }
 }
 
