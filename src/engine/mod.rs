@@ -20,7 +20,7 @@ mod scheduled;
 
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
-pub use kernel::{BLOCKS, BlockSums, Moments, Tally};
+pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 mod placed;
 mod variation;
 
@@ -87,6 +87,10 @@ pub struct Outline {
     pub span: Range<BarIndex>,
     /// Bars a year and bars a session.
     pub periods: (f64, f64),
+    /// Market indices of the symbols that trade, ascending.
+    pub universe: Vec<usize>,
+    /// Keys of the expressions, in the order in which the strategy compiles them.
+    pub wanted: Vec<String>,
 }
 
 /// Compiles a strategy against a market and says what its simulation would run over.
@@ -95,12 +99,16 @@ pub struct Outline {
 /// As [`backtest`].
 pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
     let prepared = Prepared::new(market, strategy)?;
+    let periods = &prepared.periods;
     Ok(Outline {
         span: prepared.first..prepared.end,
-        periods: (
-            prepared.periods.bars_a_year,
-            prepared.periods.bars_a_session,
-        ),
+        periods: (periods.bars_a_year, periods.bars_a_session),
+        wanted: strategy
+            .requests()
+            .iter()
+            .map(|r| r.key.to_string())
+            .collect(),
+        universe: prepared.universe,
         clock: prepared.clock,
     })
 }

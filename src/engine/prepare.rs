@@ -134,6 +134,18 @@ impl<'m> Prepared<'m> {
         Ok(())
     }
 
+    /// Bars on which rules decide; empty when at every bar.
+    pub(crate) fn decides(&self) -> &[bool] {
+        &self.decides
+    }
+
+    /// Whether an expression reads the open position.
+    pub(crate) fn wants_position(&self) -> bool {
+        let program = self.program.as_ref();
+        let reads = |(_, id): &(Slot, ExprId)| program.is_some_and(|p| p.needs_position(*id));
+        self.wanted.iter().any(reads)
+    }
+
     /// Options of evaluating expressions.
     pub(crate) fn eval_options(&self) -> EvalOptions {
         EvalOptions {

@@ -5,6 +5,7 @@
 //! no room for reasons.
 
 use crate::engine::{BLOCKS, BlockSums, Moments, Tally};
+use crate::metrics::bare::Curve;
 use crate::metrics::moments::FLAT;
 use crate::metrics::prepared::{DAYS_ANNUAL_MIN, OBSERVATIONS_MIN};
 use crate::metrics::{moments, periods, returns};
@@ -245,6 +246,19 @@ pub fn sessions_of(time: &[Micros], periods_a_year: f64, bars_a_session: f64) ->
             sessions_a_year: a_year,
         },
     }
+}
+
+/// Time-weighted returns of an equity curve without flows that starts from `start`; NaN where the
+/// equity before was not positive.
+pub fn returns_of_equity(start: f64, equity: &[f64]) -> Vec<f64> {
+    let mut returns = vec![0.0; equity.len()];
+    let curve = Curve {
+        start,
+        equity,
+        flows: &[],
+    };
+    curve.returns_into(0, &mut returns);
+    returns
 }
 
 /// Compounds a column of returns a bar to sessions.

@@ -59,6 +59,29 @@ impl Protection {
             && self.breakeven.is_none()
     }
 
+    /// The levels of a position entered at `entry`, when `best` is the best price known.
+    pub fn levels(&self, entry: f64, best: f64, long: bool) -> Levels {
+        let against = |o: Offset, p: f64| if long { o.below(p) } else { o.above(p) };
+        let with = |o: Offset, p: f64| if long { o.above(p) } else { o.below(p) };
+        let mut stop = self.stop.map(|o| against(o, entry));
+        if let Some(gain) = self.breakeven {
+            let reached = with(Offset::Fraction(gain), entry);
+            let moved = if long {
+                best >= reached
+            } else {
+                best <= reached
+            };
+            if moved {
+                stop = Some(stop.map_or(entry, |s| if long { s.max(entry) } else { s.min(entry) }));
+            }
+        }
+        Levels {
+            stop,
+            trail: self.trail.map(|o| against(o, best)),
+            target: self.target.map(|o| with(o, entry)),
+        }
+    }
+
     /// The same protection in the money after a split of `ratio` new shares for one old.
     #[must_use]
     pub fn after_split(self, ratio: f64) -> Self {
@@ -140,27 +163,8 @@ impl Position {
 
     /// The levels that protect it, from what was known before the bar.
     pub fn levels(&self) -> Levels {
-        let long = self.is_long();
-        let against = |o: Offset, p: f64| if long { o.below(p) } else { o.above(p) };
-        let with = |o: Offset, p: f64| if long { o.above(p) } else { o.below(p) };
-        let mut stop = self.protection.stop.map(|o| against(o, self.entry_price));
-        if let Some(gain) = self.protection.breakeven {
-            let reached = with(Offset::Fraction(gain), self.entry_price);
-            let moved = if long {
-                self.best >= reached
-            } else {
-                self.best <= reached
-            };
-            if moved {
-                let entry = self.entry_price;
-                stop = Some(stop.map_or(entry, |s| if long { s.max(entry) } else { s.min(entry) }));
-            }
-        }
-        Levels {
-            stop,
-            trail: self.protection.trail.map(|o| against(o, self.best)),
-            target: self.protection.target.map(|o| with(o, self.entry_price)),
-        }
+        self.protection
+            .levels(self.entry_price, self.best, self.is_long())
     }
 
     /// A completed bar moves the best and the worst price known.

@@ -4,6 +4,7 @@
 //! bar; [`super::eval`] does.
 
 use super::calls;
+use super::family::{self, Cutter};
 use super::functions::{self, Builds};
 use super::names;
 use super::parse::{Binary, Syntax, Tree, parse};
@@ -70,6 +71,8 @@ pub(super) struct Compiler<'a> {
     pub(super) series: &'a [Request<'a>],
     pub(super) traces: Vec<Trace>,
     pub(super) problems: Vec<Problem>,
+    /// Cuts off the parts that points of a sweep share; `None` compiles everything.
+    pub(super) cutter: Option<Cutter<'a>>,
     trees: Vec<Option<Tree>>,
     /// By frame, then by series.
     progress: Vec<Vec<Progress>>,
@@ -91,6 +94,7 @@ impl<'a> Compiler<'a> {
             series,
             traces: Vec::new(),
             problems: Vec::new(),
+            cutter: None,
             trees: Vec::new(),
             progress: Vec::new(),
             busy: Vec::new(),
@@ -216,6 +220,26 @@ impl<'a> Compiler<'a> {
         self.report(&self.series[place], problem);
     }
 
+    /// The syntax of a series, while nobody reads it.
+    pub(super) fn tree_of(&self, place: usize) -> Option<&Tree> {
+        self.trees[place].as_ref()
+    }
+
+    /// The node of a part of a text, on the tape's own bars.
+    pub(super) fn part(&mut self, request: &Request<'a>, tree: &Tree) -> Option<ExprId> {
+        self.traces.push(Trace {
+            text: String::new(),
+            steps: Vec::new(),
+        });
+        let scope = Scope {
+            request: *request,
+            frame: 0,
+            trace: self.traces.len() - 1,
+            depth: 0,
+        };
+        self.lower(scope, tree)
+    }
+
     /// The node of a tree; `None` after a mistake was reported.
     pub(super) fn lower(&mut self, scope: Scope<'a>, tree: &Tree) -> Option<ExprId> {
         if self.depth >= DEPTH_MAX {
@@ -225,6 +249,12 @@ impl<'a> Compiler<'a> {
         }
         if let Syntax::Number(value) = tree.syntax {
             return Some(self.plan.number(value));
+        }
+        if scope.frame == 0
+            && self.cutter.is_some()
+            && let Some(id) = family::cut(self, &scope.request, tree)
+        {
+            return Some(id);
         }
         let steps = &mut self.traces[scope.trace].steps;
         let step = steps.len();
@@ -367,7 +397,14 @@ impl<'a> Compiler<'a> {
 
     /// A constant number: a literal, params, and arithmetic of these.
     pub(super) fn constant(&mut self, scope: Scope<'a>, tree: &Tree, who: &str) -> Option<f64> {
-        let id = self.number(scope, tree, &format!("{who} must be a number"))?;
+        if let Some(cutter) = &mut self.cutter {
+            cutter.in_constant += 1;
+        }
+        let id = self.number(scope, tree, &format!("{who} must be a number"));
+        if let Some(cutter) = &mut self.cutter {
+            cutter.in_constant -= 1;
+        }
+        let id = id?;
         match self.plan.constant(id) {
             Some(value) if value.is_finite() => Some(value),
             Some(_) => {

@@ -64,6 +64,23 @@ pub(super) fn columns(
     Columns { len, slots: kept }
 }
 
+/// The same, as it looks from the end of each stretch that looks back at one scale: the ends, and
+/// the nodes over all bars before.
+pub(super) fn stretches(
+    plan: &Plan,
+    market: &Market,
+    tape: usize,
+    options: &EvalOptions,
+    keep: &[ExprId],
+    given: &Given,
+) -> Vec<(usize, Vec<Option<Data>>)> {
+    let order = plan.needed(keep.iter().copied(), |id| given_column(given, id).is_some());
+    let history = History::new(plan, market, tape, options, &order);
+    let segments = history.segments().into_iter();
+    let seen = |end| (end, run(plan, history.view(end), &order, keep, given));
+    segments.map(seen).collect()
+}
+
 fn given_column(given: &Given, id: ExprId) -> Option<&Column> {
     given.get(id.index())?.as_ref()
 }
@@ -155,7 +172,7 @@ struct Bench<'a> {
 
 /// A number a bar, or one for all.
 #[derive(Clone, Copy)]
-enum Operand<'a> {
+pub(super) enum Operand<'a> {
     Level(f64),
     Column(&'a [f64]),
 }
@@ -210,8 +227,9 @@ impl<'a> Bench<'a> {
             Op::AllOfLast(c, n) => Data::Condition(self.mask(c).all_of_last(n as usize)),
             Op::Indicator(call, x) => number(self.indicator(call, x, frame, view)),
             Op::Coarse(inner, frame) => self.spread(inner, frame, view),
-            // A rank is given, and what reads a position is asked bar by bar.
-            Op::Rank(_) | Op::ZRank(_) | Op::Position(_) => Data::Level(f64::NAN),
+            // A rank is given, what reads a position is asked bar by bar, and a part stands in
+            // another plan.
+            Op::Rank(_) | Op::ZRank(_) | Op::Position(_) | Op::Part(_) => Data::Level(f64::NAN),
         }
     }
 
@@ -322,7 +340,7 @@ fn reading(clock: Clock, time: Micros) -> f64 {
 }
 
 /// A function of one number on every bar. The function is chosen outside the loop.
-fn each(f: Unary, a: Operand<'_>, len: usize) -> Vec<f64> {
+pub(super) fn each(f: Unary, a: Operand<'_>, len: usize) -> Vec<f64> {
     let column = match a {
         Operand::Level(value) => return vec![unary(f, value); len],
         Operand::Column(column) => column,
@@ -342,7 +360,7 @@ fn each(f: Unary, a: Operand<'_>, len: usize) -> Vec<f64> {
 }
 
 /// A function of two numbers on every bar. The function is chosen outside the loop.
-fn pairs(f: Arithmetic, a: Operand<'_>, b: Operand<'_>, len: usize) -> Vec<f64> {
+pub(super) fn pairs(f: Arithmetic, a: Operand<'_>, b: Operand<'_>, len: usize) -> Vec<f64> {
     macro_rules! all {
         ($f:expr) => {
             match (a, b) {
@@ -381,7 +399,7 @@ pub(super) fn is_equal(a: f64, b: f64) -> Option<bool> {
     (!a.is_nan() && !b.is_nan()).then_some(a == b)
 }
 
-fn greater(a: Operand<'_>, b: Operand<'_>, len: usize) -> Mask {
+pub(super) fn greater(a: Operand<'_>, b: Operand<'_>, len: usize) -> Mask {
     match (a, b) {
         (Operand::Column(a), Operand::Column(b)) => Mask::greater(a, b),
         (Operand::Column(a), Operand::Level(b)) => Mask::above(a, b),
@@ -390,7 +408,7 @@ fn greater(a: Operand<'_>, b: Operand<'_>, len: usize) -> Mask {
     }
 }
 
-fn equal(a: Operand<'_>, b: Operand<'_>, len: usize) -> Mask {
+pub(super) fn equal(a: Operand<'_>, b: Operand<'_>, len: usize) -> Mask {
     match (a, b) {
         (Operand::Column(a), Operand::Column(b)) => Mask::equal(a, b),
         (Operand::Column(a), Operand::Level(b)) | (Operand::Level(b), Operand::Column(a)) => {

@@ -126,6 +126,11 @@ pub fn functions() -> &'static [Function] {
     ROWS
 }
 
+/// Whether a word reads the open position.
+pub(super) fn is_position(name: &str) -> bool {
+    find(name).is_some_and(|row| matches!(row.builds, Builds::Position(_)))
+}
+
 /// The row of that name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     ROWS.iter().find(|row| row.name == name)

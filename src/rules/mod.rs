@@ -37,6 +37,7 @@ mod check;
 mod constraint;
 mod cross;
 mod eval;
+mod family;
 mod functions;
 mod lex;
 mod mask;
@@ -50,6 +51,7 @@ mod trace;
 
 pub use calls::signature;
 pub use constraint::Constraint;
+pub use family::{Family, Parts, Values};
 pub use functions::{Function, functions};
 pub use mask::Mask;
 pub use plan::{ExprId, Kind};

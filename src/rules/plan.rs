@@ -120,6 +120,8 @@ pub(super) enum Op {
     ZRank(ExprId),
     /// A node on the bars of a coarser frame, as of its last completed bar.
     Coarse(ExprId, u8),
+    /// What stands in another plan, by its place in a family's cuts; see [`super::family`].
+    Part(u32),
 }
 
 impl Op {
@@ -132,7 +134,8 @@ impl Op {
             | Op::Foreign(..)
             | Op::Position(_)
             | Op::Clock(_)
-            | Op::Random(_) => [None; 3],
+            | Op::Random(_)
+            | Op::Part(_) => [None; 3],
             Op::Unary(_, a)
             | Op::Not(a)
             | Op::Lag(a, _)
@@ -185,6 +188,8 @@ pub(super) struct Plan {
     pub(super) extras: Vec<String>,
     pub(super) symbols: Vec<String>,
     pub(super) intervals: Vec<Interval>,
+    /// What [`Op::Part`] gives, by its place.
+    parts: Vec<Kind>,
     /// Bars of the data in a session, for estimates of warm-up.
     pub(super) bars_a_session: f64,
     known: HashMap<(Op, u8), ExprId>,
@@ -294,6 +299,16 @@ impl Plan {
         }
     }
 
+    /// The node of a part that is computed elsewhere.
+    pub(super) fn add_part(&mut self, place: u32, kind: Kind) -> ExprId {
+        let place_of = place as usize;
+        if self.parts.len() <= place_of {
+            self.parts.resize(place_of + 1, kind);
+        }
+        self.parts[place_of] = kind;
+        self.intern(Op::Part(place), 0)
+    }
+
     /// A constant condition.
     pub(super) fn truth(&mut self, value: Option<bool>) -> ExprId {
         self.intern(Op::Truth(value), 0)
@@ -337,6 +352,7 @@ impl Plan {
             | Op::Or(..)
             | Op::AllOfLast(..) => Kind::Condition,
             Op::Choose(_, a, _) | Op::Lag(a, _) | Op::Coarse(a, _) => self.node(a).kind,
+            Op::Part(place) => self.parts[place as usize],
             _ => Kind::Number,
         }
     }

@@ -3,7 +3,8 @@
 //! engine and to `check` and `explain`.
 
 use crate::error::{Error, Problem, Result};
-use crate::rules::{ExprId, Kind, Program, Request, Vocabulary};
+use crate::market::Market;
+use crate::rules::{Columns, EvalOptions, ExprId, Family, Kind, Program, Request, Vocabulary};
 use crate::strategy::{Distance, ExprText, SizeMethod, Strategy};
 
 /// What `[size] method = "target_vol"` divides by.
@@ -27,6 +28,18 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// The columns of one tape.
+    ///
+    /// # Errors
+    /// As [`Program::evaluate`].
+    pub fn columns(&self, market: &Market, tape: usize, options: &EvalOptions) -> Result<Columns> {
+        if self.program.crosses_symbols() {
+            let mut all = self.program.evaluate(market, options)?;
+            return Ok(all.swap_remove(tape));
+        }
+        Ok(self.program.evaluate_one(market, tape, options))
+    }
+
     /// The expression of a key, for example `rules.enter`.
     pub fn find(&self, key: &str) -> Option<ExprId> {
         self.wanted
@@ -87,6 +100,21 @@ impl Strategy {
         Program::compile(&self.params, &series, &requests, &Vocabulary::open())
             .err()
             .unwrap_or_default()
+    }
+
+    /// Compiles every expression for all values of the params that vary along `axes`, for tapes of
+    /// `bars` bars in all; the order is that of [`Strategy::requests`].
+    ///
+    /// # Errors
+    /// Why the expressions are no family, in a few words.
+    pub fn family(
+        &self,
+        axes: &[(String, Vec<f64>)],
+        vocabulary: &Vocabulary,
+        bars: usize,
+    ) -> std::result::Result<Family, String> {
+        let (series, requests) = (self.series_requests(), self.requests());
+        Family::compile(&self.params, axes, &series, &requests, (vocabulary, bars))
     }
 
     /// Compiles every expression against the names that the data has.

@@ -1,21 +1,25 @@
 //! The trials of one strategy whose params vary: the figures of each point, without its curve.
 //!
-//! Which points are tried, in which order and on how many threads is left to sweeps and
-//! walk-forward studies; what a trial means is the engine's. A trial is a pure function of its point and
+//! The kernel carries them where it can, on columns that all points share; the engine's loop runs the
+//! others ([`Trials::fallback`] says why). Which points are tried, in which order and on how many
+//! threads is left to sweeps and walk-forward studies. A trial is a pure function of its point and
 //! span, so that any number of threads gives the same figures.
 
-use crate::engine::{Run, Tally, backtest_over};
-use crate::error::Result;
+use crate::engine::{Counted, Kernel, Outline, Run, Tally, backtest_over, outline};
+use crate::error::{Error, Result};
 use crate::market::Market;
 use crate::metrics::trial::{
-    SpanSessions, Trial, by_session, of_tally, sessions_of, tally_of_sessions,
+    Scale, SpanSessions, Trial, by_session, of_tally, returns_of_equity, sessions_of,
+    tally_of_sessions,
 };
 use crate::metrics::{bare_of_run, returns_of_run};
 use crate::portfolio::TradeStatus;
-use crate::strategy::Strategy;
+use crate::rules::{EvalOptions, Family, Mask, Parts, Values, Vocabulary};
+use crate::strategy::{Signals, Strategy};
 use crate::units::{BarIndex, Micros};
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One axis that varies a param.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,10 +46,23 @@ pub struct Trials<'m> {
     market: &'m Market,
     strategy: Strategy,
     axes: Arc<Vec<ParamAxis>>,
-    clock: Arc<Vec<Micros>>,
-    span: Range<BarIndex>,
-    periods: (f64, f64),
+    outline: Outline,
     whole: SpanSessions,
+    /// Ends of the sessions of the whole clock; empty when a bar is a session.
+    clock_ends: Vec<usize>,
+    columns: Arc<Columns>,
+    /// Over bars, and over sessions where these are longer.
+    by_bar: OnceLock<Option<Kernel<'m>>>,
+    by_session: OnceLock<Option<Kernel<'m>>>,
+    not_carried: Option<&'static str>,
+}
+
+/// Where the columns of a point come from.
+enum Columns {
+    /// Parts that all points share, by account.
+    Shared(Box<Family>, Vec<Parts>),
+    /// Each point compiles and evaluates its own.
+    Own,
 }
 
 impl<'m> Trials<'m> {
@@ -56,42 +73,108 @@ impl<'m> Trials<'m> {
     /// As [`crate::backtest`]: symbols that the market lacks, expressions that do not type, a period
     /// without bars, rate files that cannot be read.
     pub fn new(market: &'m Market, strategy: &Strategy, axes: Vec<ParamAxis>) -> Result<Self> {
-        let outline = crate::engine::outline(market, strategy)?;
-        let (bars_a_year, bars_a_session) = outline.periods;
-        let time = &outline.clock[outline.span.clone()];
-        Ok(Trials {
-            market,
-            strategy: strategy.clone(),
-            axes: Arc::new(axes),
-            whole: sessions_of(time, bars_a_year, bars_a_session),
-            clock: outline.clock,
-            span: outline.span,
-            periods: outline.periods,
-        })
+        Trials::on(market, strategy, Arc::new(axes), None)
     }
 
-    /// The trials of another strategy that has the same expressions and params and differs in
-    /// costs, stops, sizes, cash or dates; what both share is computed once.
+    /// The trials of another strategy that differs in costs, stops, sizes, cash or dates; columns
+    /// are shared when both have the same expressions and params.
     ///
     /// # Errors
     /// As [`Trials::new`].
     pub fn with(&self, strategy: &Strategy) -> Result<Trials<'m>> {
-        Trials::new(self.market, strategy, self.axes.to_vec())
+        let same = texts(&self.strategy) == texts(strategy)
+            && self.strategy.params == strategy.params
+            && self.strategy.data.signals == strategy.data.signals
+            && self.strategy.data.symbols == strategy.data.symbols;
+        let columns = same.then(|| self.columns.clone());
+        Trials::on(self.market, strategy, self.axes.clone(), columns)
+    }
+
+    fn on(
+        market: &'m Market,
+        strategy: &Strategy,
+        axes: Arc<Vec<ParamAxis>>,
+        columns: Option<Arc<Columns>>,
+    ) -> Result<Self> {
+        let outline = outline(market, strategy)?;
+        let time = &outline.clock[outline.span.clone()];
+        let whole = sessions_of(time, outline.periods.0, outline.periods.1);
+        let mut trials = Trials {
+            market,
+            strategy: strategy.clone(),
+            axes,
+            columns: Arc::new(Columns::Own),
+            by_bar: OnceLock::new(),
+            by_session: OnceLock::new(),
+            not_carried: Kernel::not_carried(market, strategy)?,
+            clock_ends: sessions_of(&outline.clock, outline.periods.0, outline.periods.1).ends,
+            whole,
+            outline,
+        };
+        if trials.not_carried.is_none() {
+            trials.columns = columns.unwrap_or_else(|| Arc::new(trials.shared()));
+        }
+        Ok(trials)
+    }
+
+    /// Points of the axes.
+    fn points(&self) -> usize {
+        let sizes = self.axes.iter().map(|axis| axis.values.len());
+        sizes.fold(1, |n: usize, size| n.saturating_mul(size))
+    }
+
+    /// The columns that all points share.
+    fn shared(&self) -> Columns {
+        if self.points() < 2 {
+            return Columns::Own;
+        }
+        let axes: Vec<(String, Vec<f64>)> = self
+            .axes
+            .iter()
+            .map(|axis| (axis.name.clone(), axis.values.clone()))
+            .collect();
+        let tapes = &self.outline.universe;
+        let bars = tapes.iter().map(|&t| self.market.tapes[t].bars.len()).sum();
+        match self
+            .strategy
+            .family(&axes, &Vocabulary::of(self.market), bars)
+        {
+            Ok(family) => {
+                let parts = family.evaluate(self.market, tapes, &self.options());
+                Columns::Shared(Box::new(family), parts)
+            }
+            Err(_) => Columns::Own,
+        }
+    }
+
+    fn options(&self) -> EvalOptions {
+        EvalOptions {
+            periods_a_year: self.outline.periods.0,
+            total_return: self.strategy.data.signals == Signals::TotalReturn,
+        }
     }
 
     /// Why the trials go through the engine bar by bar, `None` when the kernel carries them.
-    pub fn fallback(&self) -> Option<&str> {
-        Some("the kernel is not there")
+    pub fn fallback(&self) -> Option<&'static str> {
+        self.not_carried
+    }
+
+    /// Columns and conditions that all points share; 0 when each point computes its own.
+    pub fn shared_parts(&self) -> usize {
+        match self.columns.as_ref() {
+            Columns::Shared(family, _) => family.parts(),
+            Columns::Own => 0,
+        }
     }
 
     /// First and one past the last clock bar of the run.
     pub fn span(&self) -> Range<BarIndex> {
-        self.span.clone()
+        self.outline.span.clone()
     }
 
     /// Moments of the clock's bars.
     pub fn clock(&self) -> &[Micros] {
-        &self.clock
+        &self.outline.clock
     }
 
     /// The axes.
@@ -130,6 +213,9 @@ impl<'m> Trials<'m> {
         span: Option<Range<BarIndex>>,
         ask: Ask,
     ) -> Result<Trial> {
+        if let Some(trial) = self.lean(point, span.as_ref(), ask)? {
+            return Ok(trial);
+        }
         let run = self.run(point, span.clone())?;
         if ask == Ask::Bare {
             return Ok(bare(&run));
@@ -144,22 +230,221 @@ impl<'m> Trials<'m> {
     /// # Errors
     /// As [`Trials::measure`].
     pub fn returns(&self, point: &[usize], span: Option<Range<BarIndex>>) -> Result<Vec<f64>> {
-        let run = self.run(point, span.clone())?;
-        Ok(by_session(
-            returns_of_run(&run),
-            &self.sessions(span.as_ref()),
-        ))
+        let sessions = self.sessions(span.as_ref());
+        let bars = span.clone().unwrap_or_else(|| self.span());
+        let returns = match self.kernel(true) {
+            None => returns_of_run(&self.run(point, span)?),
+            Some(kernel) => {
+                let (curve, start, _) = self.curve(kernel, point, &bars)?;
+                returns_of_equity(start, &curve.equity)
+            }
+        };
+        Ok(by_session(returns, &sessions))
     }
 
     fn run(&self, point: &[usize], span: Option<Range<BarIndex>>) -> Result<Run> {
         backtest_over(self.market, &self.strategy(point), span)
     }
 
-    fn sessions(&self, span: Option<&Range<BarIndex>>) -> SpanSessions {
+    fn sessions(&self, span: Option<&Range<BarIndex>>) -> Cow<'_, SpanSessions> {
         match span {
-            None => self.whole.clone(),
-            Some(span) => sessions_of(&self.clock[span.clone()], self.periods.0, self.periods.1),
+            None => Cow::Borrowed(&self.whole),
+            Some(span) => {
+                let (bars_a_year, bars_a_session) = self.outline.periods;
+                let time = &self.outline.clock[span.clone()];
+                Cow::Owned(sessions_of(time, bars_a_year, bars_a_session))
+            }
         }
+    }
+
+    /// The kernel over bars or over sessions, made at its first use; `None` when it does not carry
+    /// the strategy.
+    fn kernel(&self, by_bar: bool) -> Option<&Kernel<'m>> {
+        if self.not_carried.is_some() {
+            return None;
+        }
+        let is_daily = self.whole.ends.is_empty();
+        let (cell, ends): (_, &[usize]) = if by_bar || is_daily {
+            (&self.by_bar, &[])
+        } else {
+            (&self.by_session, &self.clock_ends)
+        };
+        let make = || Kernel::new(self.market, &self.strategy, ends, self.points()).ok();
+        cell.get_or_init(make).as_ref()
+    }
+
+    /// A trial on the kernel; `None` when the engine has to run it.
+    fn lean(
+        &self,
+        point: &[usize],
+        span: Option<&Range<BarIndex>>,
+        ask: Ask,
+    ) -> Result<Option<Trial>> {
+        let Some(kernel) = self.kernel(ask == Ask::Bare) else {
+            return Ok(None);
+        };
+        let whole = self.span();
+        let bars = span.unwrap_or(&whole);
+        if self.outline.universe.len() > 1 {
+            return self.lean_each(kernel, point, (bars, span), ask);
+        }
+        if !kernel.fits(bars) {
+            return Ok(None);
+        }
+        let tally = self.with_signals(point, 0, |signals| {
+            kernel.tally(0, signals, bars, ask == Ask::Blocks)
+        })?;
+        let scale = self.scale(span, ask);
+        Ok(tally.map(|tally| asked(of_tally(&tally, scale), ask)))
+    }
+
+    fn scale(&self, span: Option<&Range<BarIndex>>, ask: Ask) -> Scale {
+        let scale = match span {
+            None => self.whole.scale,
+            Some(span) => {
+                // The dates of both ends are all that is asked of the sessions here.
+                let time = &self.outline.clock[span.clone()];
+                let ends = [time[0], time[time.len() - 1]];
+                let (bars_a_year, bars_a_session) = self.outline.periods;
+                sessions_of(&ends, bars_a_year, bars_a_session).scale
+            }
+        };
+        if ask == Ask::Bare {
+            Scale {
+                sessions_a_year: self.outline.periods.0,
+                ..scale
+            }
+        } else {
+            scale
+        }
+    }
+
+    /// The sum of the symbols' own accounts.
+    fn lean_each(
+        &self,
+        kernel: &Kernel<'m>,
+        point: &[usize],
+        (bars, span): (&Range<BarIndex>, Option<&Range<BarIndex>>),
+        ask: Ask,
+    ) -> Result<Option<Trial>> {
+        let (curve, start, counted) = self.curve(kernel, point, bars)?;
+        let returns = returns_of_equity(start, &curve.equity);
+        if returns.iter().any(|r| !r.is_finite()) {
+            return Ok(None);
+        }
+        let sessions = self.sessions(span);
+        let tally = if ask == Ask::Bare {
+            tally_of_sessions(&returns, &[], &curve.is_held, false)
+        } else {
+            let held = by_session_any(&curve.is_held, &sessions);
+            let returns = by_session(returns, &sessions);
+            tally_of_sessions(&returns, &[], &held, ask == Ask::Blocks)
+        };
+        let tally = Tally {
+            trades: counted.trades,
+            wins: counted.wins,
+            entries: counted.entries,
+            ..tally
+        };
+        Ok(Some(asked(of_tally(&tally, self.scale(span, ask)), ask)))
+    }
+
+    /// Equity of all accounts together at each bar, and the cash that they started with.
+    fn curve(
+        &self,
+        kernel: &Kernel<'m>,
+        point: &[usize],
+        bars: &Range<BarIndex>,
+    ) -> Result<(Curve, f64, Counted)> {
+        let mut curve = Curve {
+            equity: vec![0.0; bars.len()],
+            is_held: vec![false; bars.len()],
+        };
+        let mut all = Counted::default();
+        for account in 0..self.outline.universe.len() {
+            let counted = self.with_signals(point, account, |signals| {
+                kernel.equity(
+                    account,
+                    signals,
+                    bars,
+                    (&mut curve.equity, &mut curve.is_held),
+                )
+            })?;
+            all.trades += counted.trades;
+            all.wins += counted.wins;
+            all.entries += counted.entries;
+        }
+        let start = self.strategy.account.cash * self.outline.universe.len() as f64;
+        Ok((curve, start, all))
+    }
+
+    /// Calls `work` with the expressions of a point on the bars of an account's symbol.
+    fn with_signals<R>(
+        &self,
+        point: &[usize],
+        account: usize,
+        work: impl FnOnce(&[(&str, Values<'_>)]) -> R,
+    ) -> Result<R> {
+        assert_eq!(point.len(), self.axes.len(), "one index for each axis");
+        match self.columns.as_ref() {
+            Columns::Shared(family, parts) => {
+                let values = family.at(&parts[account], point).map_err(|problems| {
+                    Error::all(problems)
+                        .with_source(&self.strategy.source.name, &self.strategy.source.text)
+                })?;
+                let keys = self.outline.wanted.iter().map(String::as_str);
+                Ok(work(&keys.zip(values).collect::<Vec<_>>()))
+            }
+            Columns::Own => {
+                let strategy = self.strategy(point);
+                let compiled = strategy.compile(&Vocabulary::of(self.market))?;
+                let tape = self.outline.universe[account];
+                let columns = compiled.columns(self.market, tape, &self.options())?;
+                let values = compiled.wanted.iter().map(|(key, id)| {
+                    let mask: &Mask = columns.condition(*id);
+                    let value = if mask.is_empty() {
+                        Values::Column(Cow::Borrowed(columns.number(*id)))
+                    } else {
+                        Values::Condition(Cow::Borrowed(mask))
+                    };
+                    (key.as_str(), value)
+                });
+                Ok(work(&values.collect::<Vec<_>>()))
+            }
+        }
+    }
+}
+
+/// Equity, and whether anything is held, at each bar.
+struct Curve {
+    equity: Vec<f64>,
+    is_held: Vec<bool>,
+}
+
+/// What the expressions of a strategy are made of.
+fn texts(strategy: &Strategy) -> Vec<(String, String)> {
+    let requests = strategy.requests();
+    let wanted = requests
+        .iter()
+        .map(|r| (r.key.to_string(), r.text.to_string()));
+    let series = strategy.series.iter();
+    wanted
+        .chain(series.map(|(name, text)| (name.clone(), text.text.clone())))
+        .collect()
+}
+
+/// The figures that were asked for.
+fn asked(trial: Trial, ask: Ask) -> Trial {
+    match ask {
+        Ask::Figures | Ask::Blocks => trial,
+        Ask::Bare => Trial {
+            volatility: f64::NAN,
+            sortino: f64::NAN,
+            calmar: f64::NAN,
+            win_rate: f64::NAN,
+            exposure: f64::NAN,
+            ..trial
+        },
     }
 }
 
@@ -185,20 +470,8 @@ fn bare(run: &Run) -> Trial {
 
 /// The sums of a run that kept its equity.
 fn tally_of_run(run: &Run, sessions: &SpanSessions, blocks: bool) -> Tally {
-    let held = by_bar(run);
-    let (held, rate) = match sessions.ends.as_slice() {
-        [] => (held, run.rate.clone()),
-        ends => {
-            let mut start = 0;
-            let any = |end: &usize| {
-                let any = held[start..*end].contains(&true);
-                start = *end;
-                any
-            };
-            let held = ends.iter().map(any).collect();
-            (held, by_session(run.rate.clone(), sessions))
-        }
-    };
+    let held = by_session_any(&by_bar(run), sessions);
+    let rate = by_session(run.rate.clone(), sessions);
     let returns = by_session(returns_of_run(run), sessions);
     let closed = || {
         run.trades
@@ -211,6 +484,20 @@ fn tally_of_run(run: &Run, sessions: &SpanSessions, blocks: bool) -> Tally {
         wins: closed().filter(|t| t.pnl > 0.0).count() as u32,
         entries: run.trades.len() as u32,
         ..tally
+    }
+}
+
+/// Whether any bar of each session has the flag.
+fn by_session_any(flags: &[bool], sessions: &SpanSessions) -> Vec<bool> {
+    let mut start = 0;
+    let any = |end: &usize| {
+        let any = flags[start..*end].contains(&true);
+        start = *end;
+        any
+    };
+    match sessions.ends.as_slice() {
+        [] => flags.to_vec(),
+        ends => ends.iter().map(any).collect(),
     }
 }
 

@@ -21,6 +21,7 @@ mod explain;
 mod fuzz_rules;
 mod golden_runs;
 mod indicators;
+mod kernel;
 mod load;
 mod load_fuzz;
 mod metrics;

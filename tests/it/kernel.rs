@@ -1,0 +1,274 @@
+//! The kernel means what the engine means: on random tapes, strategies and points, and on spans, every
+//! figure is that of the engine's run.
+
+use crate::trials::{assert_figures, shipped};
+use papertape::engine::{backtest, backtest_over};
+use papertape::market::{Bars, Market};
+use papertape::metrics::{bare_of_run, of_run};
+use papertape::strategy::{Overrides, Strategy};
+use papertape::study::{Ask, ParamAxis, Trials};
+use papertape::units::{DAY_MICROS, Micros};
+use proptest::prelude::*;
+use proptest::strategy::Strategy as Generate;
+use std::path::Path;
+
+const MINUTE: Micros = 60_000_000;
+
+/// Random bars of one symbol: returns, reaches up and down, gaps.
+fn steps(bars: std::ops::Range<usize>) -> impl Generate<Value = Vec<[f64; 4]>> {
+    let step = prop_oneof![
+        8 => -0.05..0.05f64,
+        1 => Just(0.0),
+        1 => prop_oneof![Just(-0.5), Just(0.9)],
+    ];
+    let bar = (step, 0.0..0.03f64, 0.0..0.03f64, -0.02..0.02f64);
+    let bar = bar.prop_map(|(step, up, down, gap)| [step, up, down, gap]);
+    prop::collection::vec(bar, bars)
+}
+
+/// Daily bars, or (`intraday`) sessions of five bars.
+fn tape(steps: &[[f64; 4]], intraday: bool) -> Bars {
+    let day = |i: usize| (11_323 + (i / 5 * 7 + i % 5) as i64) * DAY_MICROS;
+    let moment = |i: usize| match intraday {
+        false => day(i),
+        true => day(i / 5) + (570 + 78 * (i % 5) as i64) * MINUTE,
+    };
+    let mut close = 50.0;
+    let mut columns = [(); 4].map(|()| Vec::with_capacity(steps.len()));
+    for [step, up, down, gap] in steps {
+        let open = close * (1.0 + gap);
+        close *= 1.0 + step;
+        let (high, low) = (open.max(close) * (1.0 + up), open.min(close) * (1.0 - down));
+        for (column, price) in columns.iter_mut().zip([open, high, low, close]) {
+            column.push(price);
+        }
+    }
+    let [open, high, low, close] = columns;
+    let time = (0..steps.len()).map(moment).collect();
+    Bars::new(time, open, high, low, close, None).expect("sound bars")
+}
+
+/// A strategy file of random pieces that the kernel carries, with params `a` and `b`.
+fn file() -> impl Generate<Value = String> {
+    let rules = prop::sample::select(vec![
+        ("rsi(a) < 40", "rsi(a) > 60"),
+        (
+            "crosses_above(sma(a), sma(b))",
+            "crosses_below(sma(a), sma(b))",
+        ),
+        ("close > highest(high, b)[1]", "close < lowest(low, a)[1]"),
+        ("random(7) < 0.4", "random(9) < b / 50"),
+        (
+            "signal > 0 and not (rsi(3) > 80)",
+            "signal < 0 or rsi(a) > 90",
+        ),
+        ("close > bb_upper(b, a / 3)", "close < sma(a)[1]"),
+        ("sma(a) / sma(b) > 1", "sma(a)[2] < sma(b)"),
+        ("rising(close, 2)", "false"),
+    ]);
+    let size = prop::sample::select(vec![
+        "method = \"equal\"",
+        "method = \"fraction\"\nvalue = 0.7",
+        "method = \"fraction\"\nvalue = 1.0\nlot = 1",
+        "method = \"cash\"\nvalue = 3000\nmin_order = 50",
+        "method = \"shares\"\nvalue = 7",
+        "method = \"equal\"\nmax_positions = 2",
+        "method = \"kelly\"",
+        "method = \"risk\"\nvalue = 0.02",
+    ]);
+    let stops = prop::sample::select(vec![
+        "",
+        "stop = 0.05",
+        "stop = 0.05\ntarget = 0.08\nambiguity = \"path\"",
+        "trail = 0.1\nstop = 0.07\ntarget = 0.1",
+        "stop = \"1.5 * atr(a)\"\nbreakeven = 0.04",
+        "trail = 0.06\nentry_bar = false\nambiguity = \"best\"\ntarget = 0.05",
+        "target = 0.04",
+        "trail = \"a * 0.3\"",
+    ]);
+    let fill = prop::sample::select(vec![
+        "",
+        "at = \"close\"",
+        "at = \"next_close\"",
+        "close_at_end = true",
+        "at = \"close\"\nclose_at_end = true",
+    ]);
+    let costs = prop::sample::select(vec![
+        "preset = \"none\"",
+        "commission = 0.001\nslippage_bps = 5",
+        "per_share = 0.01\nmin = 1\nmax = 0.02",
+        "per_order = 2\nspread_bps = 10",
+    ]);
+    let every = prop::sample::select(vec!["", "every = \"week\"\n", "every = \"month\"\n"]);
+    let hold = prop::option::weighted(0.3, 1..6u32);
+    (rules, size, stops, fill, costs, every, 0..3u32, hold).prop_map(
+        |((enter, exit), size, stops, fill, costs, every, cooldown, hold)| {
+            let hold = hold.map_or(String::new(), |n| format!("hold_bars_max = {n}\n"));
+            let needs_stop = size.contains("risk") && !stops.contains("stop =");
+            let stop = if needs_stop { "stop = 0.09\n" } else { "" };
+            format!(
+                "[data]\nsource = \"unused\"\n[params]\na = 3\nb = 5\n[series]\nsignal = \"sma(a) - sma(b)\"\n\
+                 [rules]\nenter = \"{enter}\"\nexit = \"{exit}\"\n{every}{hold}cooldown_bars = {cooldown}\n\
+                 [size]\n{size}\n[stops]\n{stop}{stops}\n[fill]\n{fill}\n[costs]\n{costs}\n[account]\ncash = 10000\n"
+            )
+        },
+    )
+}
+
+fn parse(text: &str) -> Strategy {
+    Strategy::parse(text, "random", Path::new("."), &Overrides::default())
+        .unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+fn axes(count: usize) -> Vec<ParamAxis> {
+    let values = |from: usize| (from..from + count).map(|v| v as f64).collect();
+    vec![
+        ParamAxis {
+            name: "a".into(),
+            values: values(2),
+        },
+        ParamAxis {
+            name: "b".into(),
+            values: values(4),
+        },
+    ]
+}
+
+/// Every figure of a trial against the engine's run of the same strategy.
+fn holds(market: &Market, text: &str, count: usize) {
+    let strategy = parse(text);
+    let trials = Trials::new(market, &strategy, axes(count)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(trials.fallback(), None, "{text}");
+    for point in [vec![0, 0], vec![count - 1, 0], vec![count / 2, count - 1]] {
+        let of_point = trials.strategy(&point);
+        let run = backtest(market, &of_point).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let trial = trials.measure(&point, None, Ask::Blocks).unwrap();
+        assert_figures(text, &trial, &of_run(&run, None, 42));
+        assert_eq!(trial.entries as usize, run.trades.len(), "{text}");
+        let bare = trials.measure(&point, None, Ask::Bare).unwrap();
+        let figures = bare_of_run(&run);
+        for key in ["total_return", "cagr", "sharpe", "max_drawdown", "trades"] {
+            crate::trials::assert_close(text, bare.get(key), figures.get(key));
+        }
+        let returns = trials.returns(&point, None).unwrap();
+        let length = returns.len() / 16;
+        for (block, sums) in returns.chunks(length.max(1)).zip(&trial.blocks) {
+            let sum: f64 = block.iter().sum();
+            let squares: f64 = block.iter().map(|r| r * r).sum();
+            assert!((sum - sums.sum).abs() < 1e-11, "{text}");
+            assert!((squares - sums.squares).abs() < 1e-11, "{text}");
+            assert_eq!(sums.count as usize, length);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_trial_is_the_engines_run(steps in steps(30..260), text in file(), intraday: bool, count in 2..5usize) {
+        let market = Market::from_tapes(vec![("X".into(), tape(&steps, intraday))]).unwrap();
+        holds(&market, &text, count);
+    }
+
+    #[test]
+    fn accounts_of_their_own_are_the_engines(a in steps(60..61), b in steps(60..61), text in file()) {
+        let tapes = vec![("A".into(), tape(&a, false)), ("B".into(), tape(&b, false))];
+        let market = Market::from_tapes(tapes).unwrap();
+        holds(&market, &text.replace("[account]\n", "[account]\neach = true\n"), 3);
+    }
+
+    #[test]
+    fn a_span_is_the_engines_span(steps in steps(120..200), text in file(), from in 0..60usize, len in 40..60usize) {
+        let market = Market::from_tapes(vec![("X".into(), tape(&steps, false))]).unwrap();
+        let trials = Trials::new(&market, &parse(&text), axes(3)).unwrap();
+        let span = Some(from..from + len);
+        let run = backtest_over(&market, &trials.strategy(&[1, 2]), span.clone()).unwrap();
+        let trial = trials.measure(&[1, 2], span.clone(), Ask::Figures).unwrap();
+        prop_assert_eq!(trial.entries as usize, run.trades.len());
+        let end = run.equity.last().unwrap() / run.start_equity - 1.0;
+        prop_assert!((trial.total_return - end).abs() <= 1e-12 * (1.0 + end.abs()));
+        let returns = trials.returns(&[1, 2], span).unwrap();
+        prop_assert_eq!(returns.len(), len);
+    }
+}
+
+#[test]
+fn long_tapes_are_summed_up_by_blocks() {
+    let steps: Vec<[f64; 4]> = (0..20_000)
+        .map(|i| {
+            let wave = ((i * i) % 97) as f64 / 970.0 - 0.049;
+            [wave, 0.01, 0.01, 0.0]
+        })
+        .collect();
+    let market = Market::from_tapes(vec![("X".into(), tape(&steps, false))]).unwrap();
+    let text = "[data]\nsource = \"unused\"\n[params]\na = 3\nb = 5\n[rules]\nenter = \"crosses_above(sma(a), sma(10 * b))\"\nexit = \"crosses_below(sma(a), sma(10 * b))\"\n[costs]\ncommission = 0.001\n";
+    holds(&market, text, 4);
+}
+
+#[test]
+fn what_the_kernel_does_not_carry_is_said_and_run_by_the_engine() {
+    let steps: Vec<[f64; 4]> = (0..80)
+        .map(|i| [((i % 7) as f64 - 3.0) / 100.0, 0.0, 0.0, 0.0])
+        .collect();
+    let one = || Market::from_tapes(vec![("X".into(), tape(&steps, false))]).unwrap();
+    let base = "[data]\nsource = \"unused\"\n[params]\na = 3\nb = 5\n[rules]\nenter = \"rsi(a) < 40\"\nexit = \"rsi(a) > 60\"\n";
+    for (more, why) in [
+        ("[cash]\nyield = 0.04\n", "interest on cash"),
+        (
+            "[fill]\norder = \"limit\"\nprice = \"close * 0.99\"\n",
+            "limit or stop entries",
+        ),
+        (
+            "[stops]\ntarget = 0.05\ntarget_share = 0.5\n",
+            "partial targets",
+        ),
+        ("[benchmark]\nrate = 0.02\n", "a risk-free rate"),
+    ] {
+        let market = one();
+        let trials = Trials::new(&market, &parse(&format!("{base}{more}")), axes(2)).unwrap();
+        assert_eq!(trials.fallback(), Some(why));
+        let trial = trials.measure(&[0, 1], None, Ask::Figures).unwrap();
+        let run = backtest(&market, &trials.strategy(&[0, 1])).unwrap();
+        assert_figures(more, &trial, &of_run(&run, None, 42));
+    }
+    let both = vec![
+        ("A".into(), tape(&steps, false)),
+        ("B".into(), tape(&steps, false)),
+    ];
+    let market = Market::from_tapes(both).unwrap();
+    let trials = Trials::new(&market, &parse(base), axes(2)).unwrap();
+    assert_eq!(trials.fallback(), Some("several symbols share one account"));
+}
+
+#[test]
+fn a_point_that_an_expression_refuses_is_an_error_and_the_others_are_not() {
+    let market = Market::from_tapes(vec![(
+        "X".into(),
+        tape(&[[0.01, 0.0, 0.0, 0.0]; 60], false),
+    )])
+    .unwrap();
+    let text = "[data]\nsource = \"unused\"\n[params]\na = 3\n[rules]\nenter = \"close > sma(a)\"\nexit = \"close < sma(a)\"\n";
+    let axes = vec![ParamAxis {
+        name: "a".into(),
+        values: vec![3.0, 0.0, 2.5],
+    }];
+    let trials = Trials::new(&market, &parse(text), axes).unwrap();
+    assert!(trials.measure(&[0], None, Ask::Figures).is_ok());
+    let error = trials
+        .measure(&[1], None, Ask::Figures)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("whole number"), "{error}");
+    assert!(trials.measure(&[2], None, Ask::Bare).is_err());
+}
+
+#[test]
+fn shipped_strategies_say_how_their_trials_run() {
+    for file in shipped() {
+        let strategy = Strategy::read(&file, &Overrides::default()).unwrap();
+        let market = papertape::engine::read_market(&strategy, false).unwrap();
+        let trials = Trials::new(&market, &strategy, vec![]).unwrap();
+        println!("{}: {:?}", file.display(), trials.fallback());
+    }
+}
