@@ -1,4 +1,4 @@
-//! Times the workloads W1, W3, W5 (in process, from the columns to the metrics) and W6 (files to
+//! Times the workloads W1 to W5 (in process, from the columns to the metrics) and W6 (files to
 //! columns), and prints what they computed, so that numbers can be seen to agree before times count.
 //!
 //! `cargo bench --bench workloads -- DIR [w1] [w3] [w5] [w6csv] [w6parquet]`, where DIR holds the
@@ -12,6 +12,7 @@ use papertape::engine::{Run, backtest_bare};
 use papertape::market::{Bars, Market, ReadOptions};
 use papertape::metrics::{Metrics, bare_of_run};
 use papertape::strategy::{Overrides, Strategy};
+use papertape::study::{Ask, ParamAxis, Trials, each};
 use papertape::units::{DAY_MICROS, Micros};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,7 +35,15 @@ fn main() -> ExitCode {
     let wanted = |case: &str| cases.is_empty() || cases.iter().any(|c| c == case);
     for (case, work, run) in [
         ("w1", 2_148.0, w1 as fn(&Path) -> Box<dyn Fn() -> String>),
+        ("w2", 2_500.0 * 14_751.0, |d| w2(d, W2, 14_751)),
+        ("w2stop", 2_500.0 * 14_751.0, |d| {
+            w2(d, &with_stop("stop = 0.05"), 14_751)
+        }),
+        ("w2trail", 2_500.0 * 14_751.0, |d| {
+            w2(d, &with_stop("trail = 0.1"), 14_751)
+        }),
         ("w3", 1e6, w3),
+        ("w3sweep", 1e8, w3_sweep),
         ("w5", 2.5e6, w5),
         ("w6csv", 1e6, |d| read(d.join("minute.csv"))),
         ("w6parquet", 1e6, |d| read(d.join("minute.parquet"))),
@@ -138,15 +147,99 @@ fn w1(folder: &Path) -> Box<dyn Fn() -> String> {
     single(include_str!("w1.toml"), weekdays(close.len()), close)
 }
 
-fn w3(folder: &Path) -> Box<dyn Fn() -> String> {
+const W2: &str = include_str!("w3.toml");
+
+fn with_stop(stop: &str) -> String {
+    format!("{W2}\n[stops]\n{stop}\n")
+}
+
+/// Every pair of a fast average of 2 to 100 bars below a slow one of 3 to 200, on 2,500 daily bars.
+fn w2(folder: &Path, text: &str, pairs: usize) -> Box<dyn Fn() -> String> {
+    let close = column(folder, "w2_close.f64");
+    let values = |to: u32| (2..=to).map(f64::from).collect();
+    let points: Vec<[usize; 2]> = (0..99)
+        .flat_map(|fast| (fast + 1..199).map(move |slow| [fast, slow]))
+        .collect();
+    assert_eq!(points.len(), pairs);
+    sweep(
+        text,
+        weekdays(close.len()),
+        close,
+        [values(100), values(200)],
+        points,
+    )
+}
+
+/// A hundred pairs on a million minutes.
+fn w3_sweep(folder: &Path) -> Box<dyn Fn() -> String> {
     let close = column(folder, "w3_close.f64");
-    // Sessions of 390 minutes, so that bars a year are 252 x 390 as in the workload.
-    let time = weekdays(close.len() / 390 + 1)
+    let fast = (1..=10).map(|f| f64::from(10 * f)).collect();
+    let slow = (0..10).map(|s| f64::from(120 + 20 * s)).collect();
+    let points = (0..100).map(|i| [i / 10, i % 10]).collect();
+    sweep(
+        include_str!("w3.toml"),
+        minutes(close.len()),
+        close,
+        [fast, slow],
+        points,
+    )
+}
+
+/// Measures every point and prints the sums of the figures.
+fn sweep(
+    text: &str,
+    time: Vec<Micros>,
+    close: Vec<f64>,
+    [fast, slow]: [Vec<f64>; 2],
+    points: Vec<[usize; 2]>,
+) -> Box<dyn Fn() -> String> {
+    let bars = Bars::of_closes(time, close).expect("sound columns");
+    let market = Market::from_tapes(vec![("X".to_string(), bars)]).expect("one tape");
+    let strategy = strategy(text);
+    let axis = |name: &str, values: &[f64]| ParamAxis {
+        name: name.to_string(),
+        values: values.to_vec(),
+    };
+    let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok());
+    Box::new(move || {
+        let axes = vec![axis("fast", &fast), axis("slow", &slow)];
+        let trials = Trials::new(&market, &strategy, axes).unwrap_or_else(|e| panic!("{e}"));
+        let chunks: Vec<&[[usize; 2]]> = points.chunks(64).collect();
+        let rows = each(&chunks, threads.or(Some(1)), |chunk| {
+            let measure = |point: &[usize; 2]| {
+                let trial = trials.measure(point, None, Ask::Bare);
+                trial.unwrap_or_else(|e| panic!("{e}"))
+            };
+            chunk.iter().map(measure).collect::<Vec<_>>()
+        });
+        let mut sums = [0.0; 3];
+        let mut entries = 0;
+        for trial in rows.iter().flatten() {
+            let figures = [trial.total_return, trial.sharpe, trial.max_drawdown];
+            for (sum, figure) in sums.iter_mut().zip(figures) {
+                *sum += if figure.is_nan() { 0.0 } else { figure };
+            }
+            entries += trial.entries;
+        }
+        format!(
+            "{{\"sum_total_return\":{:?},\"sum_sharpe\":{:?},\"sum_max_drawdown\":{:?},\"sum_trades\":{entries}}}",
+            sums[0], sums[1], sums[2]
+        )
+    })
+}
+
+/// Sessions of 390 minutes, so that bars a year are 252 x 390 as in the workload.
+fn minutes(bars: usize) -> Vec<Micros> {
+    weekdays(bars / 390 + 1)
         .into_iter()
         .flat_map(|day| (0..390).map(move |m| day + (570 + m) * MINUTE))
-        .take(close.len())
-        .collect();
-    single(include_str!("w3.toml"), time, close)
+        .take(bars)
+        .collect()
+}
+
+fn w3(folder: &Path) -> Box<dyn Fn() -> String> {
+    let close = column(folder, "w3_close.f64");
+    single(include_str!("w3.toml"), minutes(close.len()), close)
 }
 
 fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
