@@ -16,6 +16,7 @@ use crate::report::text::stream_label;
 use crate::study::{DrawnSeries, Judged};
 use crate::units::Micros;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Curves of the equity chart beside the strategy's.
 const BENCHMARKS_MAX: usize = 4;
@@ -250,16 +251,24 @@ fn panel(run: &Run, market: &Market, tape: usize, series: &[DrawnSeries]) -> Sym
             .iter()
             .map(|one| line(one, scaled(&one.values)))
             .collect(),
-        below: under
-            .iter()
-            .map(|one| SubPanel {
-                lines: vec![line(one, one.values[from..to].to_vec())],
-                levels: Vec::new(),
-            })
-            .collect(),
+        below: below(&under, from..to),
         trades: trades.clone().map(|trade| mark(trade, &at)).collect(),
         stops: trades.filter_map(|trade| stop(trade, &at)).collect(),
     }
+}
+
+/// Series that are no prices, those of one panel together, over some bars of the symbol.
+fn below(series: &[&DrawnSeries], bars: Range<usize>) -> Vec<SubPanel> {
+    let mut panels: BTreeMap<usize, SubPanel> = BTreeMap::new();
+    for one in series {
+        let panel = panels.entry(one.panel).or_default();
+        panel.lines.push(NamedLine {
+            name: one.name.clone(),
+            value: one.values[bars.clone()].to_vec(),
+        });
+        panel.levels.extend_from_slice(&one.levels);
+    }
+    panels.into_values().collect()
 }
 
 /// What prices of each bar before `to` are divided by to be in the money of the last one.

@@ -48,6 +48,7 @@ mod position;
 mod random;
 mod seen;
 mod trace;
+mod written;
 
 pub use calls::signature;
 pub use constraint::Constraint;

@@ -41,4 +41,5 @@ mod walk_forward;
 mod trials;
 mod readme;
 mod determinism;
+mod drawn;
 mod cli_run;

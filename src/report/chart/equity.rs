@@ -44,26 +44,37 @@ pub(super) fn check(picture: &str, bars: usize, series: &[Series]) -> Result<()>
     }
 }
 
-/// Draws the section `title`: the first series lies on top. `under` draws what lies under the
+/// What stands over the panel.
+pub(super) struct Heading<'a> {
+    /// Title of the section.
+    pub(super) title: &'a str,
+    /// Unit of money, may be empty.
+    pub(super) unit: &'a str,
+    /// Room between the title and the panel, beyond the usual.
+    pub(super) room: f64,
+}
+
+/// Draws the section: the first series lies on top. `under` draws what lies under the
 /// lines.
 pub(super) fn draw(
     page: &mut Page,
-    (title, unit): (&str, &str),
+    heading: &Heading<'_>,
     series: &[Series],
     clock: &Clock,
     under: impl FnOnce(&Panel),
 ) -> Result<()> {
     let Some(range) = extent(series.iter().map(|s| &s.value[..])) else {
-        page.section(title, "no bars");
+        page.section(heading.title, "no bars");
         return Ok(());
     };
     let log = asks_for_log(range);
     let scale = if log { "log scale" } else { "" };
-    let parts: Vec<&str> = [unit, scale]
+    let parts: Vec<&str> = [heading.unit, scale]
         .into_iter()
         .filter(|p| !p.is_empty())
         .collect();
-    page.section(title, &parts.join(", "));
+    page.section(heading.title, &parts.join(", "));
+    page.y += heading.room;
     let frame = page.plot(HEIGHT);
     let axis = ValueAxis::new(range, log, HEIGHT, Words::Plain);
     let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
@@ -84,6 +95,8 @@ pub(super) fn draw(
             });
         }
     }
+    // Of lines that end together the first is named first.
+    ends.reverse();
     panel.end_labels(ends, END_ROOM);
     Ok(())
 }

@@ -23,8 +23,8 @@ const PANELS_MAX: usize = 6;
 const BETWEEN: f64 = 34.0;
 /// Height of the cells of a panel: alone, and among others.
 const HEIGHT: (f64, f64) = (430.0, 230.0);
-/// Largest cell, width and height.
-const CELL_MAX: (f64, f64) = (92.0, 46.0);
+/// Largest cell: alone, and among others; and its height.
+const CELL_MAX: ((f64, f64), f64) = ((116.0, 92.0), 46.0);
 /// Longest name of a value beside a panel: alone, and among others.
 const NAME_MAX: (f64, f64) = (76.0, 58.0);
 /// Size of the figures inside cells.
@@ -147,8 +147,11 @@ fn legend(page: &mut Page, chart: &HeatMapChart, ramp: &Ramp, maps: &[&HeatPanel
     page.y += 24.0;
     let canvas = &page.canvas;
     let y = page.y;
-    let mut x = ramp.legend(canvas, (MARGIN, y), &chart.objective) + 30.0;
-    if maps.iter().any(|p| p.best.is_some()) {
+    let mut x = MARGIN;
+    if maps.iter().any(|p| p.cells.iter().any(has_value)) {
+        x = ramp.legend(canvas, (x, y), &chart.objective) + 30.0;
+    }
+    if maps.iter().any(|p| best(p).is_some()) {
         ring(canvas, (x, y - 5.0, 10.0, 10.0));
         canvas.text("best trial", (x + 16.0, y + 3.6), Align::Left, NOTE);
         x += 16.0 + canvas.width("best trial", NOTE) + 24.0;
@@ -157,7 +160,15 @@ fn legend(page: &mut Page, chart: &HeatMapChart, ramp: &Ramp, maps: &[&HeatPanel
         hatch(canvas, (x, y - 5.5, 11.0, 11.0));
         canvas.text("no result", (x + 16.0, y + 3.6), Align::Left, NOTE);
     }
-    page.y += 8.0;
+    page.y += 14.0;
+}
+
+/// Column, row and objective of the best trial where it has one.
+fn best(panel: &HeatPanel) -> Option<(usize, usize, f64)> {
+    let (i, j) = panel.best?;
+    let columns = panel.x.values.len();
+    let cell = panel.cells.get(j * columns + i).copied().flatten()?;
+    (i < columns && cell.is_finite()).then_some((i, j, cell))
 }
 
 fn has_value(cell: &Option<f64>) -> bool {
@@ -243,7 +254,7 @@ impl Sheet<'_> {
             frame: Frame {
                 left: left + names,
                 top,
-                width: room.min(columns as f64 * CELL_MAX.0),
+                width: room.min(columns as f64 * pick(CELL_MAX.0)),
                 height: pick(HEIGHT).min(rows as f64 * CELL_MAX.1).max(14.0),
             },
             columns,
@@ -270,17 +281,15 @@ impl Sheet<'_> {
         let title = fonts.shorten(&title, width, bold.size, true);
         self.canvas.text(&title, at, Align::Left, bold);
         let value = |names: &[String], i: usize| names.get(i).cloned().unwrap_or_default();
-        let columns = panel.x.values.len();
-        let best = panel.best.and_then(|(i, j)| {
-            let cell = panel.cells.get(j * columns + i).copied().flatten()?;
-            Some(format!(
-                "best {} at {} {}, {} {}",
+        let best = best(panel).map(|(i, j, cell)| {
+            format!(
+                "best {} at {} = {}, {} = {}",
                 self.objective.words(cell),
                 y.name,
                 value(&y.values, j),
                 panel.x.name,
                 value(&panel.x.values, i)
-            ))
+            )
         });
         let parts: Vec<String> = [Some(panel.folded.clone()), best]
             .into_iter()
@@ -310,7 +319,8 @@ impl Sheet<'_> {
             size if size >= 5.0 => 0.5,
             _ => 0.0,
         };
-        if panel.cells.iter().any(|c| !has_value(c)) {
+        let holed = panel.cells.iter().any(|c| !has_value(c));
+        if holed {
             let frame = cells.frame;
             hatch(
                 &self.canvas,
@@ -324,6 +334,10 @@ impl Sheet<'_> {
             };
             let (x, y, w, h) = cells.place((at % cells.columns, at / cells.columns));
             let color = self.ramp.color(value);
+            if holed && gap > 0.0 {
+                // The hatching of what is absent ends at a cell, not between two.
+                self.canvas.fill_box((x, y, w, h), RGBColor(255, 255, 255));
+            }
             self.canvas.fill_box((x, y, w - gap, h - gap), color);
             if let Some(size) = figures {
                 let style = Type {
@@ -336,10 +350,7 @@ impl Sheet<'_> {
                     .text(&self.objective.words(value), at, Align::Center, style);
             }
         }
-        if let Some((i, j)) = panel.best
-            && i < cells.columns
-            && j < cells.rows
-        {
+        if let Some((i, j, _)) = best(panel) {
             let (x, y, w, h) = cells.place((i, j));
             ring(&self.canvas, (x, y, w - gap, h - gap));
         }
@@ -438,20 +449,7 @@ fn curve(page: &mut Page, panel: &HeatPanel, objective: &Objective) -> Result<()
     if objective.diverging {
         plot.level(0.0, TEXT_SOFT, false);
     }
-    let runs: Vec<Vec<(f64, f64)>> = values
-        .iter()
-        .enumerate()
-        .map(|(i, v)| (i as f64, *v))
-        .collect::<Vec<_>>()
-        .split(|point| !point.1.is_finite())
-        .map(<[(f64, f64)]>::to_vec)
-        .collect();
-    plot.line(&plot.placed(runs), BLUE, 1.4)?;
-    if frame.width / slots > 7.0 {
-        for (i, value) in values.iter().enumerate().filter(|v| v.1.is_finite()) {
-            plot.dot(i as f64, *value, 2.2, BLUE)?;
-        }
-    }
+    points(&plot, &panel.x, &values)?;
     best_point(page, &plot, panel, objective)?;
     column_names(
         &page.canvas,
@@ -471,13 +469,31 @@ fn curve(page: &mut Page, panel: &HeatPanel, objective: &Objective) -> Result<()
     Ok(())
 }
 
+/// A line with its points over numbers; over words, which nothing joins, only their points.
+fn points(plot: &Panel, x: &Varied, values: &[f64]) -> Result<()> {
+    let points: Vec<(f64, f64)> = values
+        .iter()
+        .enumerate()
+        .map(|(i, v)| (i as f64, *v))
+        .collect();
+    let runs = points.split(|point| !point.1.is_finite());
+    let is_wide = plot.frame.width / values.len() as f64 > 7.0;
+    if x.is_numeric() {
+        let runs = runs.map(<[(f64, f64)]>::to_vec).collect();
+        plot.line(&plot.placed(runs), BLUE, 1.4)?;
+    }
+    let radius = if x.is_numeric() { 2.2 } else { 3.2 };
+    if is_wide || !x.is_numeric() {
+        for point in points.iter().filter(|point| point.1.is_finite()) {
+            plot.dot(point.0, point.1, radius, BLUE)?;
+        }
+    }
+    Ok(())
+}
+
 /// Marks the best value of a line and names it.
 fn best_point(page: &Page, plot: &Panel, panel: &HeatPanel, objective: &Objective) -> Result<()> {
-    let Some((i, value)) = panel
-        .best
-        .and_then(|(i, _)| Some((i, panel.cells.get(i).copied().flatten()?)))
-        .filter(|best| best.1.is_finite())
-    else {
+    let Some((i, _, value)) = best(panel) else {
         return Ok(());
     };
     let color = PALETTE[1];
@@ -493,7 +509,8 @@ fn best_point(page: &Page, plot: &Panel, panel: &HeatPanel, objective: &Objectiv
     let half = page.canvas.width(&text, style) / 2.0;
     let (x, y) = plot.at(i as f64, value);
     let middle = x.clamp(plot.frame.left + half, plot.frame.right() - half);
-    page.canvas
-        .text_over_lines(&text, (middle, y - 9.0), Align::Center, style);
+    // Above its point, but never in the title.
+    let at = (middle, (y - 9.0).max(plot.frame.top - 2.0));
+    page.canvas.text_over_lines(&text, at, Align::Center, style);
     Ok(())
 }

@@ -8,10 +8,11 @@ use crate::error::{Error, Result};
 use crate::report::chart::Picture;
 use crate::report::chart::axis::ValueAxis;
 use crate::report::chart::backend::{Align, Canvas, Type};
+use crate::report::chart::number::grouped;
 use crate::report::chart::page::{
     AXIS, BLUE, CONTENT, INK, MARGIN, NOTE, PALETTE, Page, TEXT_SOFT,
 };
-use crate::report::chart::trials::{Objective, Varied, named_slots};
+use crate::report::chart::trials::{Objective, Varied, named_slots, widest};
 use plotters::prelude::RGBColor;
 
 /// Most params beside the objective.
@@ -20,6 +21,14 @@ const AXES_MAX: usize = 11;
 const HEIGHT: f64 = 400.0;
 /// Most that a line is moved off its value.
 const SPREAD_MAX: f64 = 5.0;
+/// Names of axes.
+const NAME: Type = Type {
+    size: 10.0,
+    bold: true,
+    color: INK,
+};
+/// Words about the best trial: its orange, dark enough to be read.
+const BEST_WORDS: RGBColor = RGBColor(0xB4, 0x60, 0x04);
 /// Names of values.
 const SMALL: Type = Type { size: 9.5, ..AXIS };
 
@@ -79,8 +88,10 @@ fn draw(chart: &ParallelChart) -> Result<Picture> {
     let shown = &chart.axes[..chart.axes.len().min(AXES_MAX)];
     let plan = Plan::new(&page, chart, shown);
     plan.trials(chart);
+    let best = chart.best.and_then(|at| chart.trials.get(at));
     for (nth, axis) in shown.iter().enumerate() {
-        plan.axis(nth, axis);
+        let best = best.and_then(|trial| trial.point.get(nth));
+        plan.axis(nth, axis, best.map(|value| *value as usize));
     }
     plan.objective(chart);
     page.y = plan.top + HEIGHT + 16.0;
@@ -113,13 +124,12 @@ fn check(chart: &ParallelChart) -> Result<()> {
 fn legend(page: &mut Page, chart: &ParallelChart) {
     let absent = chart.trials.iter().filter(|t| !is_known(t)).count();
     let top = chart.trials.iter().filter(|t| t.top).count();
-    let rest = chart.trials.len()
-        - top
-        - chart
-            .trials
-            .iter()
-            .filter(|t| !t.top && !is_known(t))
-            .count();
+    let rest = chart
+        .trials
+        .iter()
+        .filter(|t| !t.top && is_known(t))
+        .count();
+    let count = |n: usize| grouped(n as f64, 0);
     page.y += 22.0;
     let (canvas, y) = (page.canvas.clone(), page.y);
     let mut x = MARGIN;
@@ -131,11 +141,11 @@ fn legend(page: &mut Page, chart: &ParallelChart) {
     if chart.best.is_some() {
         say("best trial".to_string(), 2.4, PALETTE[1]);
     }
-    say(format!("best tenth ({top})"), 1.5, BLUE);
-    say(format!("other trials ({rest})"), 1.5, TEXT_SOFT);
+    say(format!("best tenth ({})", count(top)), 1.5, BLUE);
+    say(format!("other trials ({})", count(rest)), 1.5, TEXT_SOFT);
     if absent > 0 {
         say(
-            format!("without a result ({absent}), end early"),
+            format!("without a result ({}), end early", count(absent)),
             0.75,
             TEXT_SOFT,
         );
@@ -168,6 +178,8 @@ struct Plan {
     /// Distance of two axes, and the place of the first.
     step: f64,
     left: f64,
+    /// Names of axes are too long to stand side by side.
+    two_rows: bool,
     /// The axis of the objective.
     value: ValueAxis,
 }
@@ -183,14 +195,19 @@ impl Plan {
         let words = chart.objective.axis_words();
         // Names of values stand to the left of an axis, those of the objective to the right.
         let (left, right) = (MARGIN + 52.0, MARGIN + CONTENT - 64.0);
+        let step = (right - left) / shown.len().max(1) as f64;
+        let mut names: Vec<String> = shown.iter().map(|axis| axis.name.clone()).collect();
+        names.push(chart.objective.name.clone());
+        let two_rows = widest(&page.canvas, &names, f64::INFINITY, NAME) > step - 12.0;
         Plan {
             canvas: page.canvas.clone(),
-            top: page.y + 34.0,
+            top: page.y + if two_rows { 34.0 } else { 21.0 },
+            two_rows,
             slots: shown
                 .iter()
                 .map(|axis| (axis.values.len(), axis.is_numeric()))
                 .collect(),
-            step: (right - left) / shown.len().max(1) as f64,
+            step,
             left,
             value: ValueAxis::new(range, false, HEIGHT, words),
         }
@@ -258,13 +275,14 @@ impl Plan {
         let x = self.x(nth);
         self.canvas
             .rule((x, self.top), (x, self.top + HEIGHT), 1.0, INK);
-        let style = Type {
-            size: 10.0,
-            bold: true,
-            color: INK,
+        let style = NAME;
+        let raised = if self.two_rows && nth % 2 == 1 {
+            13.0
+        } else {
+            0.0
         };
-        let raised = if nth % 2 == 1 { 13.0 } else { 0.0 };
-        let room = (self.step * 2.0 - 12.0).min(2.0 * (MARGIN + 48.0));
+        let steps = if self.two_rows { 2.0 } else { 1.0 };
+        let room = (self.step * steps - 12.0).min(2.0 * (MARGIN + 48.0));
         let word = self.canvas.fonts().shorten(name, room, style.size, true);
         let half = self.canvas.width(&word, style) / 2.0;
         let x = x.clamp(half + 4.0, MARGIN * 2.0 + CONTENT - half - 4.0);
@@ -272,21 +290,40 @@ impl Plan {
         self.canvas.text(&word, at, Align::Center, style);
     }
 
-    fn axis(&self, nth: usize, axis: &Varied) {
+    /// An axis with its values, that of the best trial among them.
+    fn axis(&self, nth: usize, axis: &Varied, best: Option<usize>) {
         self.upright(nth, &axis.name);
-        let x = self.x(nth);
         let slot = HEIGHT / axis.values.len().max(1) as f64;
-        let room = (self.step - 14.0).clamp(18.0, 50.0);
-        for i in named_slots(&axis.values, slot, 2.0, |_| 12.5) {
-            let Some(word) = axis.values.get(i) else {
-                continue;
-            };
-            let y = self.y(nth, i);
-            self.canvas.rule((x - 3.0, y), (x, y), 1.0, INK);
-            let word = self.canvas.fonts().shorten(word, room, SMALL.size, false);
-            let at = (x - 6.0, y + 0.357 * SMALL.size);
-            self.canvas.text_over_lines(&word, at, Align::Right, SMALL);
+        let mut named = named_slots(&axis.values, slot, 7.0, |_| 12.5);
+        if let Some(best) = best {
+            named.retain(|i| i.abs_diff(best) as f64 * slot >= 13.0);
         }
+        for i in named {
+            self.value(nth, axis, i, SMALL);
+        }
+        if let Some(best) = best {
+            let style = Type {
+                bold: true,
+                color: BEST_WORDS,
+                ..SMALL
+            };
+            self.value(nth, axis, best, style);
+        }
+    }
+
+    fn value(&self, nth: usize, axis: &Varied, i: usize, style: Type) {
+        let Some(word) = axis.values.get(i) else {
+            return;
+        };
+        let (x, y) = (self.x(nth), self.y(nth, i));
+        let room = (self.step - 14.0).clamp(18.0, 50.0);
+        self.canvas.rule((x - 3.0, y), (x, y), 1.0, INK);
+        let word = self
+            .canvas
+            .fonts()
+            .shorten(word, room, style.size, style.bold);
+        let at = (x - 6.0, y + 0.357 * style.size);
+        self.canvas.text_over_lines(&word, at, Align::Right, style);
     }
 
     fn objective(&self, chart: &ParallelChart) {
@@ -296,8 +333,24 @@ impl Plan {
         if !chart.trials.iter().any(is_known) {
             return;
         }
+        let best = chart.best.and_then(|at| chart.trials.get(at)?.objective);
+        let best = best.filter(|v| v.is_finite());
+        if let Some(best) = best {
+            let style = Type {
+                bold: true,
+                color: BEST_WORDS,
+                ..SMALL
+            };
+            let at = (x + 7.0, self.objective_y(best) + 0.357 * SMALL.size);
+            let label = chart.objective.words(best);
+            let label = self.canvas.fonts().shorten(&label, 60.0, SMALL.size, true);
+            self.canvas.text(&label, at, Align::Left, style);
+        }
         for (value, label) in &self.value.ticks {
             let y = self.objective_y(*value);
+            if best.is_some_and(|best| (self.objective_y(best) - y).abs() < 13.0) {
+                continue;
+            }
             self.canvas.rule((x, y), (x + 3.0, y), 1.0, INK);
             let at = (x + 7.0, y + 0.357 * SMALL.size);
             let label = self.canvas.fonts().shorten(label, 60.0, SMALL.size, false);

@@ -192,7 +192,7 @@ impl Ramp {
             let zero = x + BAR * -self.low / (self.high - self.low);
             canvas.rule((zero, y - 7.0), (zero, y + 7.0), 0.75, TEXT_SOFT);
             let style = Type { size: 8.5, ..NOTE };
-            canvas.text("0", (zero, y + 15.5), Align::Center, style);
+            canvas.text("0", (zero, y + 16.0), Align::Center, style);
         }
         x += BAR + 7.0;
         let high = format!(

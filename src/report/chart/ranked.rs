@@ -86,7 +86,12 @@ fn draw(chart: &RankedChart) -> Result<Picture> {
     page.banner(&chart.banner);
     let clock = Clock::new(Cow::Borrowed(&chart.time[..]));
     let title = format!("Equity of the best {}", shown.len());
-    equity::draw(&mut page, (&title, &chart.unit), &series, &clock, |_| ())?;
+    let heading = equity::Heading {
+        title: &title,
+        unit: &chart.unit,
+        room: 0.0,
+    };
+    equity::draw(&mut page, &heading, &series, &clock, |_| ())?;
     let names: Vec<String> = shown
         .iter()
         .enumerate()

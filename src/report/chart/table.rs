@@ -2,6 +2,7 @@
 
 use crate::report::chart::backend::{Align, Type};
 use crate::report::chart::page::{AXIS, CONTENT, GRID, INK, MARGIN, Page, TEXT_SOFT};
+use crate::report::chart::trials::widest;
 use plotters::prelude::RGBColor;
 
 /// Most columns.
@@ -32,7 +33,14 @@ pub(super) fn draw(page: &mut Page, title: &str, rows: &[Row<'_>], metrics: &[St
     page.section(title, "");
     let canvas = page.canvas.clone();
     let fonts = canvas.fonts();
-    let width = ((CONTENT - NAMES) / metrics.len() as f64).min(110.0);
+    // Columns as narrow as their words allow: what is left belongs to the names.
+    let cells = rows
+        .iter()
+        .flat_map(|row| row.cells.iter().take(metrics.len()));
+    let cells: Vec<String> = cells.cloned().collect();
+    let needed = widest(&canvas, metrics, 110.0, HEAD).max(widest(&canvas, &cells, 110.0, AXIS));
+    let room = ((CONTENT - NAMES) / metrics.len() as f64).min(110.0);
+    let width = (needed + 20.0).min(room);
     let left = MARGIN + CONTENT - width * metrics.len() as f64;
     let right_of = |column: usize| left + (column as f64 + 1.0) * width;
     let mut y = page.y + 2.0;

@@ -61,8 +61,12 @@ fn check(sheet: &TearSheet) -> Result<()> {
 }
 
 fn equity(page: &mut Page, sheet: &TearSheet, clock: &Clock) -> Result<()> {
-    let title = ("Equity", sheet.unit.as_str());
-    equity::draw(page, title, &sheet.equity, clock, |_| ())?;
+    let heading = equity::Heading {
+        title: "Equity",
+        unit: &sheet.unit,
+        room: 0.0,
+    };
+    equity::draw(page, &heading, &sheet.equity, clock, |_| ())?;
     if let Some(note) = &sheet.equity_note {
         page.y += 3.0;
         page.note(note);

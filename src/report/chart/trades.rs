@@ -11,6 +11,7 @@ use crate::report::chart::page::{
 };
 use crate::report::chart::panel::{EndLabel, Panel};
 use crate::report::chart::{NamedLine, Picture, SubPanel, SymbolPanel, TradeMark, TradesChart};
+use crate::units::Micros;
 use plotters::prelude::RGBColor;
 use std::borrow::Cow;
 
@@ -196,13 +197,25 @@ fn marks(panel: &Panel, trades: &[TradeMark], clock: &Clock) -> Result<()> {
             }
         }
     }
+    let mut exits: Vec<(Micros, f64, bool)> = Vec::with_capacity(trades.len());
     for trade in trades {
-        let at = (clock.place_of(trade.entry), trade.entry_price);
-        panel.mark(at, size, !trade.short, BLUE);
         if let Some((exit, price)) = trade.exit {
             let at = (clock.place_of(exit), price);
             panel.mark(at, size, trade.short, outcome(trade));
+            exits.push((exit, price, trade.short));
         }
+    }
+    exits.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    for trade in trades {
+        // From long to short in one fill: the entry stands inside the exit that it would hide.
+        let same_moment = exits.partition_point(|exit| exit.0 < trade.entry);
+        let mut same_moment = exits[same_moment..]
+            .iter()
+            .take_while(|e| e.0 == trade.entry);
+        let turns = same_moment.any(|exit| exit.1 == trade.entry_price && exit.2 != trade.short);
+        let at = (clock.place_of(trade.entry), trade.entry_price);
+        let size = if turns { size * 0.5 } else { size };
+        panel.mark(at, size, !trade.short, BLUE);
     }
     Ok(())
 }

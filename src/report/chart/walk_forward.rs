@@ -7,7 +7,7 @@ use crate::report::chart::backend::{Align, Canvas, Type};
 use crate::report::chart::equity;
 use crate::report::chart::heatmap::column_names;
 use crate::report::chart::page::{
-    AXIS, BLUE, GRID, INK, MARGIN, NOTE, PALETTE, PLOT_LEFT, Page, TEXT_SOFT,
+    AXIS, BLUE, END_ROOM, GRID, INK, MARGIN, NOTE, PALETTE, PLOT_LEFT, Page, TEXT_SOFT,
 };
 use crate::report::chart::panel::{Frame, Panel};
 use crate::report::chart::trials::{Objective, Varied, named_slots};
@@ -100,11 +100,15 @@ fn draw(chart: &WalkForwardChart) -> Result<Picture> {
     let mut page = Page::new(&chart.title, &chart.subtitle)?;
     page.figures(&chart.figures);
     let clock = Clock::new(Cow::Borrowed(&chart.time[..]));
-    let unit = chart.unit.as_str();
     let canvas = page.canvas.clone();
     let under = |panel: &Panel| bands(&canvas, panel, chart, &clock);
-    let title = ("Out-of-sample equity", unit);
-    equity::draw(&mut page, title, &chart.equity, &clock, under)?;
+    let heading = equity::Heading {
+        title: "Out-of-sample equity",
+        unit: &chart.unit,
+        // The numbers of the folds stand between the title and the panel.
+        room: 7.0,
+    };
+    equity::draw(&mut page, &heading, &chart.equity, &clock, under)?;
     if let Some(note) = &chart.equity_note {
         page.y += 3.0;
         page.note(note);
@@ -141,19 +145,24 @@ fn bands(canvas: &Canvas, panel: &Panel, chart: &WalkForwardChart, clock: &Clock
     let place = |t: Micros| panel.at(clock.place_of(t), 0.0).0;
     let inside = |x: f64| x.clamp(frame.left, frame.right());
     let starts: Vec<f64> = chart.folds.iter().map(|f| inside(place(f.start))).collect();
-    let mut free = f64::NEG_INFINITY;
+    let right_of = |nth: usize| starts.get(nth + 1).copied().unwrap_or(frame.right());
+    let narrowest = (0..starts.len()).map(|nth| right_of(nth) - starts[nth]);
+    let narrowest = narrowest.fold(f64::INFINITY, f64::min);
     for (nth, &left) in starts.iter().enumerate() {
-        let right = starts.get(nth + 1).copied().unwrap_or(frame.right());
-        if nth % 2 == 0 && right > left {
-            canvas.fill_box((left, frame.top, right - left, frame.height), BAND);
+        let width = right_of(nth) - left;
+        if nth % 2 == 0 && width > 0.0 {
+            canvas.fill_box((left, frame.top, width, frame.height), BAND);
         }
-        canvas.rule((left, frame.top), (left, frame.bottom()), 0.5, TEXT_SOFT);
-        let number = (nth + 1).to_string();
-        let half = canvas.width(&number, SMALL) / 2.0;
-        let middle = (left + right) / 2.0;
-        if middle - half > free + 4.0 {
-            canvas.text(&number, (middle, frame.top - 4.0), Align::Center, SMALL);
-            free = middle + half;
+        if narrowest >= 5.0 || nth == 0 {
+            canvas.rule((left, frame.top), (left, frame.bottom()), 0.5, TEXT_SOFT);
+        }
+    }
+    let numbers: Vec<String> = (1..=starts.len()).map(|n| n.to_string()).collect();
+    let length = |number: &str| canvas.width(number, SMALL);
+    for nth in named_slots(&numbers, narrowest, 5.0, length) {
+        if let (Some(number), Some(left)) = (numbers.get(nth), starts.get(nth)) {
+            let at = ((left + right_of(nth)) / 2.0, frame.top - 4.0);
+            canvas.text(number, at, Align::Center, SMALL);
         }
     }
 }
@@ -296,28 +305,30 @@ fn path(page: &Page, one: &Chosen, frame: Frame) {
         canvas.text(&value, at, Align::Right, SMALL);
     }
     let width = frame.width / one.values.len() as f64;
-    let mut before: Option<f64> = None;
-    for (nth, value) in one.values.iter().enumerate() {
-        let left = frame.left + nth as f64 * width;
-        let here = value.map(y);
+    let x = |fold: usize| frame.left + fold as f64 * width;
+    let mut before: Option<usize> = None;
+    let mut fold = 0;
+    for same in one.values.chunk_by(|a, b| a == b) {
+        let (left, right) = (x(fold), x(fold + same.len()));
+        let here = same.first().copied().flatten();
         if let (Some(before), Some(here)) = (before, here) {
-            canvas.rule((left, before), (left, here), 1.0, BLUE);
+            canvas.rule((left, y(before)), (left, y(here)), 1.0, BLUE);
         }
-        if let (Some(at), Some(here)) = (value, here) {
-            let color = if at_edge(one, *at) { PALETTE[1] } else { BLUE };
-            canvas.rule((left, here), (left + width, here), 2.4, color);
+        if let Some(here) = here {
+            let color = if at_edge(one, here) { PALETTE[1] } else { BLUE };
+            canvas.rule((left, y(here)), (right, y(here)), 2.4, color);
         }
         before = here;
+        fold += same.len();
     }
     let style = Type {
         size: 10.5,
         bold: true,
         color: INK,
     };
-    let room = crate::report::chart::page::END_ROOM;
     let name = canvas
         .fonts()
-        .shorten(&one.param.name, room, style.size, true);
+        .shorten(&one.param.name, END_ROOM, style.size, true);
     let at = (frame.right() + 10.0, frame.top + frame.height / 2.0 + 3.7);
     canvas.text(&name, at, Align::Left, style);
 }
