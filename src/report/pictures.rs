@@ -7,13 +7,14 @@ use crate::market::{Market, seen_splits};
 use crate::metrics::Metrics;
 use crate::portfolio::{PositionSide, Stream, Trade, TradeStatus};
 use crate::report::chart::{
-    self, Amount, Figure, IncomeChart, MonthReturn, NamedLine, Role, Series, StopLevel, SubPanel,
-    SymbolPanel, TearSheet, TradeMark, TradesChart,
+    self, Amount, Figure, IncomeChart, MonthReturn, NamedLine, Role, Series, StopLevel, StressBox,
+    StressRow, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
 };
 use crate::report::figure;
+use crate::report::stress;
 use crate::report::summary::Summary;
 use crate::report::text::stream_label;
-use crate::study::{DrawnSeries, Judged};
+use crate::study::{DrawnSeries, Judged, Stress, StressLine, StressResult};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -121,7 +122,7 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
         rolling_window: curves.rolling.window.to_string(),
         income: streams(summary),
         income_total: summary.change_of_equity(),
-        stress: None,
+        stress: stress_box(&judged.stress),
         overfitting: None,
         assumptions: conventions.join(" "),
         caveats: summary.caveats.iter().map(|c| c.text.clone()).collect(),
@@ -172,6 +173,45 @@ fn headline(summary: &Summary) -> Vec<Figure> {
             format!("{} won", figure::of_key(metrics, "win_rate")),
         ),
     ]
+}
+
+/// The strategy under stress: what was found, and where nothing could be found only what that says
+/// of its costs. All reasons are in the table of `stress`.
+fn stress_box(found: &Stress) -> Option<StressBox> {
+    const HEADS: [(&str, &str); 3] = [
+        ("cagr", "CAGR"),
+        ("sharpe", "Sharpe"),
+        ("max_drawdown", "Drawdown"),
+    ];
+    let worst = found.worst_line().map(|line| line.key);
+    let row = |line: &StressLine| {
+        let run = match &line.result {
+            Ok(StressResult::Figures(metrics)) => Some(metrics),
+            _ => None,
+        };
+        let cell = |(key, _): &(&str, &str)| {
+            run.map_or_else(String::new, |run| typeset(&figure::of_key(run, key)))
+        };
+        StressRow {
+            label: line.label.clone(),
+            cells: HEADS.iter().map(cell).collect(),
+            note: match run {
+                Some(_) => String::new(),
+                None => typeset(&stress::in_brief(line)),
+            },
+            worst: worst == Some(line.key),
+        }
+    };
+    let is_told = |line: &&StressLine| line.result.is_ok() || line.key.starts_with("break_even");
+    let mut rows: Vec<StressRow> = found.lines.iter().filter(is_told).map(row).collect();
+    // Runs first, so that their figures stand in columns without holes.
+    rows.sort_by_key(|row| !row.note.is_empty());
+    // The run as it is says nothing that stands on its own.
+    (rows.len() > 1).then(|| StressBox {
+        headline: typeset(&stress::headline(found).unwrap_or_default()),
+        heads: HEADS.map(|(_, words)| words.to_string()).into(),
+        rows,
+    })
 }
 
 /// The minus of print, as the axes have it.

@@ -83,7 +83,18 @@ fn rows(page: &mut Page, stress: &StressBox) {
             let cell = fonts.shorten(cell, WIDTHS.1 - 10.0, figure.size, row.worst);
             canvas.text(&cell, (right_of(i), base), Align::Right, figure);
         }
-        let note = Type { size: 9.5, ..NOTE };
+        // What is no run has no figures: its note takes their place.
+        let is_run = row.cells.iter().any(|cell| !cell.trim().is_empty());
+        let (note, note_left) = match is_run {
+            true => (Type { size: 9.5, ..NOTE }, note_left),
+            false => (
+                Type {
+                    bold: false,
+                    ..figure
+                },
+                MARGIN + WIDTHS.0 + 28.0,
+            ),
+        };
         let room = MARGIN + CONTENT - note_left;
         let text = fonts.shorten(&row.note, room, note.size, false);
         canvas.text(&text, (note_left, base), Align::Left, note);

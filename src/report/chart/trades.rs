@@ -212,7 +212,8 @@ fn marks(panel: &Panel, trades: &[TradeMark], clock: &Clock) -> Result<()> {
         let mut same_moment = exits[same_moment..]
             .iter()
             .take_while(|e| e.0 == trade.entry);
-        let turns = same_moment.any(|exit| exit.1 == trade.entry_price && exit.2 != trade.short);
+        let close_by = |price: f64| (price / trade.entry_price - 1.0).abs() < 0.003;
+        let turns = same_moment.any(|exit| close_by(exit.1) && exit.2 != trade.short);
         let at = (clock.place_of(trade.entry), trade.entry_price);
         let size = if turns { size * 0.5 } else { size };
         panel.mark(at, size, !trade.short, BLUE);
