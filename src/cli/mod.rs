@@ -26,6 +26,7 @@ mod run;
 mod schema;
 mod simulated;
 mod stress;
+mod sweep;
 mod verify;
 
 pub(crate) use context::{Context, Exit, Format};
@@ -84,6 +85,8 @@ enum Verb {
     Explain(explain::Args),
     /// Run strategies under each assumption that flatters them
     Stress(stress::Args),
+    /// Try every combination of the values of params and keys, and rank them
+    Sweep(sweep::Args),
     /// Put strategies and finished runs side by side
     Compare(compare::Args),
     /// Check, show or import files of prices
@@ -118,6 +121,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Explain(args) => explain::run(args, io),
         Verb::Run(args) => run::run(args, io),
         Verb::Stress(args) => stress::run(args, io),
+        Verb::Sweep(args) => sweep::run(args, io),
         Verb::Compare(args) => compare::run(args, io),
         Verb::Rerun(args) => rerun::run(args, io),
         Verb::Verify(args) => verify::run(args, io),

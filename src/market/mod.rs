@@ -26,7 +26,7 @@ pub use calendar::{
 pub use coverage::{Coverage, SymbolCoverage, coverage};
 pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
-pub use save::{Cells, Imported, import, write_table};
+pub use save::{Cells, Imported, import, write_table, write_table_in_parts};
 pub use seal::Holdout;
 
 use crate::error::Result;

@@ -143,6 +143,46 @@ pub enum Cells {
 /// # Errors
 /// If two columns have one name or unlike lengths, or the file cannot be written.
 pub fn write_table(path: &Path, columns: &[(String, Cells)]) -> Result<()> {
+    let mut frame = frame(columns)?;
+    in_one_step(path, |file| write_frame(file, &mut frame))
+}
+
+/// Writes a table that comes in parts, all with the same columns, so that only one part is in memory
+/// at a time; at the end the file takes the place of such a file in one step. `part` gives the next
+/// part until there is none; the first one may be empty but must be there.
+///
+/// # Errors
+/// As [`write_table`], and what `part` says.
+pub fn write_table_in_parts(
+    path: &Path,
+    part: &mut dyn FnMut() -> Result<Option<Vec<(String, Cells)>>>,
+) -> Result<()> {
+    let failed = |e: pl::PolarsError| {
+        Error::from(
+            Problem::new(format!("Parquet cannot be written: {e}"))
+                .in_file(path.display().to_string()),
+        )
+    };
+    in_one_step(path, |file| {
+        let Some(first) = part()? else {
+            return Ok(());
+        };
+        let mut frame = frame(&first)?;
+        let mut writer = pl::ParquetWriter::new(file)
+            .with_compression(pl::ParquetCompression::Zstd(None))
+            .set_parallel(false)
+            .batched(frame.schema())
+            .map_err(failed)?;
+        loop {
+            writer.write_batch(&frame).map_err(failed)?;
+            let Some(next) = part()? else { break };
+            frame = self::frame(&next)?;
+        }
+        writer.finish().map(|_| ()).map_err(failed)
+    })
+}
+
+fn frame(columns: &[(String, Cells)]) -> Result<pl::DataFrame> {
     let failed = |e: pl::PolarsError| Error::msg(format!("Parquet cannot be written: {e}"));
     let mut made = Vec::with_capacity(columns.len());
     for (name, cells) in columns {
@@ -158,8 +198,7 @@ pub fn write_table(path: &Path, columns: &[(String, Cells)]) -> Result<()> {
         });
     }
     let rows = made.first().map_or(0, pl::Column::len);
-    let mut frame = pl::DataFrame::new(rows, made).map_err(failed)?;
-    in_one_step(path, |file| write_frame(file, &mut frame))
+    pl::DataFrame::new(rows, made).map_err(failed)
 }
 
 /// Dates when all moments stand at midnight, else dates with times.

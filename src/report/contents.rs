@@ -90,12 +90,13 @@ fn manifest(
         flags,
         seed,
         trials: None,
+        sweep: None,
         files: hashes.collect(),
     })
 }
 
 /// Files of prices and actions as the reader hashed them, then those of rates.
-fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>> {
+pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>> {
     let read = market.files.iter().map(|(file, sha256)| FileHash {
         file: shown(Path::new(file)),
         sha256: sha256.clone(),

@@ -40,8 +40,56 @@ pub struct Manifest {
     pub seed: u64,
     /// Trials on the same data that the statistics account for; `None` for a single run.
     pub trials: Option<u64>,
+    /// What a sweep varied; `None` for a single run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepRecord>,
     /// The folder's other files.
     pub files: Vec<FileHash>,
+}
+
+/// All that a sweep depended on beside its strategy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepRecord {
+    /// The axes, slowest first.
+    pub axes: Vec<AxisRecord>,
+    /// The constraint.
+    pub constraint: Option<String>,
+    /// What ranked.
+    pub objective: String,
+    /// `grid`, `random` or `halving`.
+    pub method: String,
+    /// How many points were asked for.
+    pub samples: Option<u32>,
+    /// Trials that were planned.
+    pub planned: u64,
+    /// Part and number of parts, counted from 1.
+    pub shard: Option<(u64, u64)>,
+    /// The best trials that were shown.
+    pub top: u64,
+    /// Every trial ever made on these data when this sweep was judged.
+    pub ledger: Option<LedgerCopy>,
+}
+
+/// One axis of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AxisRecord {
+    /// The full key.
+    pub key: String,
+    /// Its values as text.
+    pub values: Vec<String>,
+}
+
+/// The Sharpe ratios a year of all trials of a ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerCopy {
+    /// Distinct trials.
+    pub trials: u64,
+    /// Mean of their Sharpe ratios.
+    pub mean: f64,
+    /// Sum of squared deviations from the mean.
+    pub squares: f64,
+    /// SHA-256 of the ledgers that it was read from.
+    pub sha256: String,
 }
 
 /// The program that made a run.

@@ -17,6 +17,7 @@ pub mod pictures;
 pub mod record;
 pub mod stress;
 pub mod summary;
+pub mod sweep;
 pub mod text;
 pub mod verify;
 

@@ -6,6 +6,7 @@ mod batch;
 mod drawn;
 mod judged;
 mod trials;
+pub mod sweep;
 pub mod overfitting;
 mod stress;
 pub mod walk_forward;

@@ -29,6 +29,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
             "clap_mangen",
             "indicatif",
             "miette",
+            "signal_hook",
         ],
         &["main.rs", "cli/"],
     ),

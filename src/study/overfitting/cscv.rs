@@ -80,6 +80,19 @@ impl Blocks {
         }
     }
 
+    /// Whether a trial's blocks are as many and as long as those of the trials before it.
+    pub fn fits(&self, sums: &[BlockSums]) -> bool {
+        let is_first = self.trials == 0;
+        match sums {
+            [] => is_first || self.n.iter().all(|n| *n == 0),
+            sums if is_first => sums.len() == self.n.len(),
+            sums => sums
+                .iter()
+                .map(|block| block.count)
+                .eq(self.n.iter().copied()),
+        }
+    }
+
     /// Adds the next trial. No sums at all stand for a history that is too short to be cut. A trial
     /// whose sums are no numbers, since it lost everything, counts as the worst in every block.
     ///

@@ -55,6 +55,30 @@ impl Sharpes {
         self.squares += other.squares + away * away * a * b / (a + b);
     }
 
+    /// The same trials with every ratio times `scale`: of a session from those of a year.
+    #[must_use]
+    pub fn scaled(&self, scale: f64) -> Sharpes {
+        Sharpes {
+            count: self.count,
+            mean: self.mean * scale,
+            squares: self.squares * scale * scale,
+        }
+    }
+
+    /// Trials of which only number, mean and sum of squared deviations are known.
+    pub fn of_sums(count: u64, mean: f64, squares: f64) -> Sharpes {
+        Sharpes {
+            count,
+            mean,
+            squares,
+        }
+    }
+
+    /// Sum of squared deviations from the mean.
+    pub fn squares(&self) -> f64 {
+        self.squares
+    }
+
     /// Number of trials.
     pub fn count(&self) -> u64 {
         self.count

@@ -1,0 +1,376 @@
+//! `sweep FILE`: every combination of the values of some keys, ranked; `sweep merge DIR…`: shards of
+//! one sweep as one. What is measured and judged is the library's; here are flags, progress, Ctrl-C
+//! and the folder's life.
+
+use crate::cli::flags::{StrategyFlags, pair};
+use crate::cli::simulated::kept;
+use crate::cli::{Context, Exit, Format, page};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use papertape::error::{Error, Problem, Result};
+use papertape::report::contents;
+use papertape::report::manifest::Manifest;
+use papertape::report::sweep::folder::{self, Claim};
+use papertape::report::sweep::rows::RowFile;
+use papertape::report::sweep::{json, record, text};
+use papertape::strategy::Strategy;
+use papertape::study::Ask;
+use papertape::study::sweep::{
+    Course, Field, Goal, Judging, Plan, Rows, Watch, judge, rank, run as measure,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Where sweeps go unless `--out` says otherwise.
+const REPORTS: &str = "reports";
+
+/// Arguments of the verb.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Strategy file
+    #[arg(required = true, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// A param or key and its values, for example `period=5..30:5`, `low=20,25,30`,
+    /// `stops.stop=0.02..0.1:0.02`, `data.symbols=AAPL,IBM`; instead of those of `[sweep]`
+    #[arg(long, value_name = "KEY=VALUES", value_parser = pair)]
+    vary: Vec<(String, String)>,
+    /// Condition on params, for example `fast < slow`
+    #[arg(long = "where", value_name = "CONDITION")]
+    constraint: Option<String>,
+    /// Figure that ranks, for example sharpe
+    #[arg(long, value_name = "KEY")]
+    objective: Option<String>,
+    /// How combinations are chosen
+    #[arg(long, value_name = "grid|random|halving")]
+    method: Option<String>,
+    /// How many combinations are tried
+    #[arg(long, value_name = "N")]
+    samples: Option<u32>,
+    /// How many of the best are shown
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    top: u32,
+    /// Figure that the shown rows are sorted by, instead of the objective
+    #[arg(long, value_name = "KEY")]
+    sort: Option<String>,
+    /// Go on where an earlier attempt stopped
+    #[arg(long)]
+    resume: bool,
+    /// One part of several, for example 1/4; `sweep merge` makes one sweep of all parts
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<(u64, u64)>,
+    /// Five figures a trial and nothing else: no files, no statistics
+    #[arg(long)]
+    bare: bool,
+    #[command(flatten)]
+    strategy: StrategyFlags,
+    /// The sweep's folder [default: reports/<file>-sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write into a folder that holds something else, and begin an unfinished sweep anew
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make one sweep of the folders of all its shards
+    Merge(MergeArgs),
+}
+
+/// Arguments of `sweep merge`.
+#[derive(Debug, clap::Args)]
+struct MergeArgs {
+    /// Folders of all shards
+    #[arg(required = true, value_name = "DIR")]
+    shards: Vec<PathBuf>,
+    /// The sweep's folder [default: reports/<file>-sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How many of the best are shown
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: u32,
+    /// Write into a folder that holds something else
+    #[arg(long)]
+    force: bool,
+}
+
+/// `1/4`: part and number of parts.
+fn shard(text: &str) -> std::result::Result<(u64, u64), String> {
+    let parsed = text.split_once('/').and_then(|(part, parts)| {
+        Some((
+            part.trim().parse::<u64>().ok()?,
+            parts.trim().parse::<u64>().ok()?,
+        ))
+    });
+    match parsed {
+        Some((part, parts)) if part >= 1 && part <= parts => Ok((part, parts)),
+        _ => Err("expected a part and the number of parts, for example 1/4".to_owned()),
+    }
+}
+
+/// A flag that Ctrl-C sets; the second Ctrl-C ends the process at once.
+fn interruption() -> Arc<AtomicBool> {
+    const SIGINT: i32 = signal_hook::consts::SIGINT;
+    const INTERRUPTED: i32 = 130;
+    let flag = Arc::new(AtomicBool::new(false));
+    // Where no handler can be set, Ctrl-C ends the process as ever, and the rows so far are kept.
+    let _ = signal_hook::flag::register_conditional_shutdown(SIGINT, INTERRUPTED, flag.clone())
+        .and_then(|_| signal_hook::flag::register(SIGINT, flag.clone()));
+    flag
+}
+
+pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
+    match (&args.action, &args.file) {
+        (Some(Action::Merge(merge)), _) => merged(merge, io),
+        (None, Some(file)) => swept(file, &args, io),
+        (None, None) => Err(Error::msg("no strategy file was given")),
+    }
+}
+
+/// The strategy with the flags of a sweep laid over its `[sweep]`.
+fn strategy(file: &Path, args: &Args) -> Result<Strategy> {
+    let mut overrides = args.strategy.overrides();
+    let flags = [
+        ("where", args.constraint.clone()),
+        ("objective", args.objective.clone()),
+        ("method", args.method.clone()),
+        ("samples", args.samples.map(|n| n.to_string())),
+    ];
+    for (key, value) in flags {
+        let set = value.map(|value| (format!("sweep.{key}"), value));
+        overrides.set.extend(set);
+    }
+    let mut strategy = Strategy::read(file, &overrides)?;
+    let mut problems: Vec<Problem> = Vec::new();
+    for (key, values) in &args.vary {
+        if let Err(error) = strategy.vary(key, values) {
+            problems.extend(error.problems().iter().cloned());
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(strategy),
+        false => Err(Error::all(problems)),
+    }
+}
+
+fn goal_of(key: &str) -> Result<Goal> {
+    Goal::of(key).ok_or_else(|| {
+        let keys = papertape::metrics::trial::Trial::KEYS;
+        let problem = Problem::new(format!("--sort {key}: rows have no such figure"));
+        let help = match papertape::error::nearest(key, keys) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are {}", keys.join(" ")),
+        };
+        Error::new(problem.help(help))
+    })
+}
+
+fn swept(file: &Path, args: &Args, io: &mut Context) -> Result<Exit> {
+    let strategy = strategy(file, args)?;
+    let sort = args.sort.as_deref().map(goal_of).transpose()?;
+    let overrides = args.strategy.overrides();
+    let field = Field::new(strategy, overrides, io.jobs, !args.bare)?;
+    let whole = Plan::of(&field, io.seed)?;
+    let plan = match args.shard {
+        Some((part, parts)) => whole.part(&field, part - 1, parts)?,
+        None => whole,
+    };
+    if args.bare {
+        return bare(&field, &plan, args, sort.as_ref(), io);
+    }
+    let out = args.out.clone().unwrap_or_else(|| {
+        let shard = args
+            .shard
+            .map(|(part, parts)| format!("-{part}-of-{parts}"));
+        let stem = &field.strategy.stem;
+        Path::new(REPORTS).join(format!("{stem}-sweep{}", shard.unwrap_or_default()))
+    });
+    let record = record::of(&field, &plan, (kept(&args.strategy), io.seed), args.shard)?;
+    let claim = folder::claim(&out, &record, args.resume, args.force)?;
+    if claim == Claim::Finished {
+        return again(&out, io);
+    }
+    let cancel = interruption();
+    let mut rows = RowFile::open(&folder::prepare(&out, &record, claim)?)?;
+    let course = course(&field, &plan, Ask::Blocks, &mut rows, &cancel, io)?;
+    if args.shard.is_some() {
+        return shard_done(&out, &course, &rows, io);
+    }
+    let ending = Ending {
+        out: &out,
+        top: args.top as usize,
+        sort: sort.as_ref(),
+        record,
+        cancel: &cancel,
+    };
+    ending.write(&field, &plan, &course, &mut rows, io)
+}
+
+/// Measures with a bar of progress; Ctrl-C stops it after the trials under way.
+fn course(
+    field: &Field,
+    plan: &Plan,
+    ask: Ask,
+    rows: &mut dyn Rows,
+    cancel: &AtomicBool,
+    io: &Context,
+) -> Result<Course> {
+    let bar = progress(plan.choice.len(), io);
+    let watch = Watch {
+        cancel,
+        progress: &|n| bar.inc(n),
+    };
+    let course = measure(field, plan, ask, rows, watch);
+    bar.finish_and_clear();
+    course
+}
+
+/// A bar with trials a second and the time left, on a terminal only.
+fn progress(trials: u64, io: &Context) -> ProgressBar {
+    let bar = ProgressBar::new(trials);
+    if io.quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = "{wide_bar} {human_pos} of {human_len} trials, {per_sec}, {eta} left";
+    // The template is a constant: if it were wrong, the usual bar would do.
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn bare(
+    field: &Field,
+    plan: &Plan,
+    args: &Args,
+    sort: Option<&Goal>,
+    io: &mut Context,
+) -> Result<Exit> {
+    let mut rows: Vec<papertape::study::sweep::Row> = Vec::new();
+    let course = course(field, plan, Ask::Bare, &mut rows, &interruption(), io)?;
+    let top = args.top as usize;
+    let ranking = rank(&course, plan.goal, top, &mut rows)?;
+    match io.format {
+        Format::Table => io.print(text::bare(field, &ranking, top, sort)),
+        Format::Json => io.print(format_args!("{}\n", json::bare(field, &ranking, top))),
+        Format::Csv => io.print(text::csv(field, &ranking, top)),
+    }
+    stopped(&course)
+}
+
+/// A finished sweep is shown as it is.
+fn again(out: &Path, io: &mut Context) -> Result<Exit> {
+    let name = match io.format {
+        Format::Table => folder::PAGE,
+        Format::Json => folder::JSON,
+        Format::Csv => folder::CSV,
+    };
+    let path = out.join(name);
+    let text = std::fs::read_to_string(&path).map_err(|cause| {
+        Problem::new(format!("cannot be read: {cause}"))
+            .in_file(path.display().to_string())
+            .help("leave --resume out to sweep again")
+    })?;
+    io.note(format_args!(
+        "{} is complete: nothing was left to do",
+        contents::shown(out)
+    ));
+    match io.format {
+        Format::Table => io.print(page::painted(&text, io.color)),
+        _ => io.print(text),
+    }
+    Ok(Exit::Done)
+}
+
+fn shard_done(out: &Path, course: &Course, rows: &RowFile, io: &mut Context) -> Result<Exit> {
+    let out = contents::shown(out);
+    let done = rows.count();
+    match io.format {
+        Format::Json => io.print(format_args!(
+            "{}\n",
+            serde_json::json!({"schema": 1, "trials": done, "complete": course.is_complete, "shard": out})
+        )),
+        _ => io.print(format_args!("{done} trials in {out}\n")),
+    }
+    stopped(course)
+}
+
+/// Ctrl-C is no success: what follows in a script expects the whole.
+fn stopped(course: &Course) -> Result<Exit> {
+    if course.is_complete {
+        return Ok(Exit::Done);
+    }
+    Err(Error::new(
+        Problem::new("interrupted before all trials were made")
+            .help("the same command with --resume goes on from the last one"),
+    ))
+}
+
+/// What is left to do when the trials are made.
+struct Ending<'a> {
+    out: &'a Path,
+    top: usize,
+    sort: Option<&'a Goal>,
+    record: Manifest,
+    cancel: &'a AtomicBool,
+}
+
+impl Ending<'_> {
+    fn write(
+        mut self,
+        field: &Field,
+        plan: &Plan,
+        course: &Course,
+        rows: &mut dyn Rows,
+        io: &mut Context,
+    ) -> Result<Exit> {
+        let judging = Judging {
+            top: self.top,
+            sharpes_all: None,
+            seed: io.seed,
+            watch: Watch {
+                cancel: self.cancel,
+                progress: &|_| {},
+            },
+        };
+        let swept = judge(field, plan, course, rows, &judging)?;
+        let tables = folder::write_tables(self.out, field, course, rows)?;
+        let page = text::page(field, &swept, self.top, self.sort);
+        let mut names = tables.clone();
+        names.extend([folder::JSON, folder::PAGE].map(str::to_owned));
+        let object = json::object(field, &swept, course, rows, &names)?;
+        let files = vec![
+            (folder::JSON.to_owned(), format!("{object}\n").into_bytes()),
+            (folder::PAGE.to_owned(), page.clone().into_bytes()),
+        ];
+        if course.is_complete {
+            self.record.trials = Some(swept.ranking.count);
+            if let Some(sweep) = &mut self.record.sweep {
+                sweep.top = self.top as u64;
+            }
+            folder::finish(self.out, &mut self.record, &tables, &files)?;
+        } else {
+            for (name, bytes) in &files {
+                folder::put(self.out, name, bytes)?;
+            }
+        }
+        match io.format {
+            Format::Table => {
+                io.print(page::painted(&page, io.color));
+                let files = self.out.join(folder::PARQUET);
+                io.print(format_args!("\nWritten to {}\n", contents::shown(&files)));
+            }
+            Format::Json => io.print(format_args!("{object}\n")),
+            Format::Csv => io.print(text::csv(field, &swept.ranking, self.top)),
+        }
+        stopped(course)
+    }
+}
+
+fn merged(args: &MergeArgs, io: &mut Context) -> Result<Exit> {
+    let _ = (args, io);
+    Err(Error::msg("merging comes with the next change"))
+}
