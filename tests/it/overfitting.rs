@@ -382,3 +382,56 @@ fn blocks_leave_out_what_fills_no_row() {
     let sums = block_sums(&noise(1, 35));
     assert!(sums.iter().all(|block| block.count == 2));
 }
+
+/// The same blocks strung together return by return.
+#[test]
+fn growth_intervals_are_those_of_the_paths_themselves() {
+    use papertape::metrics::bootstrap::{Draws, REPLICATES, block_length, growth_intervals};
+    for (seed, n, smooth) in [(1, 300, 1), (2, 61, 1), (3, 400, 15)] {
+        let noise = noise(seed, n + smooth);
+        let x: Vec<f64> = (0..n)
+            .map(|i| 0.0005 + noise[i..i + smooth].iter().sum::<f64>())
+            .collect();
+        let block = block_length(&x).max(5.0);
+        let draws = Draws::new(n, block, SEED);
+        let (mut growth, mut depth) = (Vec::new(), Vec::new());
+        for replicate in 0..REPLICATES as u64 {
+            let (mut wealth, mut peak, mut deepest) = (1.0_f64, 1.0_f64, 0.0_f64);
+            let mut length_of_all = 0;
+            draws.blocks(replicate, |start, length| {
+                length_of_all += length;
+                for at in start..start + length {
+                    wealth *= 1.0 + x[at % n];
+                    peak = peak.max(wealth);
+                    deepest = deepest.min(wealth / peak - 1.0);
+                }
+            });
+            assert_eq!(length_of_all, n);
+            growth.push(wealth);
+            depth.push(deepest);
+        }
+        let years = 2.0;
+        let found = growth_intervals(&x, years * 365.25, SEED).unwrap();
+        assert_eq!(found.cagr.block, block);
+        let percentile = |x: &mut Vec<f64>, p: f64| {
+            x.sort_by(f64::total_cmp);
+            let position = p * (x.len() - 1) as f64;
+            let (below, part) = (position as usize, position.fract());
+            x[below] + part * (x[below + 1] - x[below])
+        };
+        for (ours, theirs) in [
+            (
+                found.cagr.low,
+                percentile(&mut growth, 0.05).powf(1.0 / years) - 1.0,
+            ),
+            (
+                found.cagr.high,
+                percentile(&mut growth, 0.95).powf(1.0 / years) - 1.0,
+            ),
+            (found.max_drawdown.low, percentile(&mut depth, 0.05)),
+            (found.max_drawdown.high, percentile(&mut depth, 0.95)),
+        ] {
+            assert!((ours - theirs).abs() < 1e-5, "{ours} but {theirs}");
+        }
+    }
+}
