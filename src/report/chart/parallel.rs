@@ -141,14 +141,24 @@ fn legend(page: &mut Page, chart: &ParallelChart) {
     if chart.best.is_some() {
         say("best trial".to_string(), 2.4, PALETTE[1]);
     }
-    say(format!("best tenth ({})", count(top)), 1.5, BLUE);
-    say(format!("other trials ({})", count(rest)), 1.5, TEXT_SOFT);
-    if absent > 0 {
-        say(
+    for (words, number, width, color) in [
+        (format!("best tenth ({})", count(top)), top, 1.5, BLUE),
+        (
+            format!("other trials ({})", count(rest)),
+            rest,
+            1.5,
+            TEXT_SOFT,
+        ),
+        (
             format!("without a result ({}), end early", count(absent)),
+            absent,
             0.75,
             TEXT_SOFT,
-        );
+        ),
+    ] {
+        if number > 0 {
+            say(words, width, color);
+        }
     }
     page.y += 14.0;
 }

@@ -7,7 +7,7 @@ use crate::report::chart::backend::Align;
 use crate::report::chart::line::{extent, last_value};
 use crate::report::chart::number::{Words, amount};
 use crate::report::chart::page::{
-    BLUE, END_ROOM, MARGIN, NOTE, PALETTE, Page, RED, TEAL, TEXT, TEXT_SOFT,
+    BLUE, END_ROOM, INK, MARGIN, NOTE, PALETTE, Page, RED, TEAL, TEXT,
 };
 use crate::report::chart::panel::{EndLabel, Panel};
 use crate::report::chart::{NamedLine, Picture, SubPanel, SymbolPanel, TradeMark, TradesChart};
@@ -234,18 +234,23 @@ fn beneath(page: &mut Page, below: &SubPanel, clock: &Clock) -> Result<Panel> {
     }
     let panel = Panel::new(&page.canvas, frame, clock.range(), axis);
     panel.grid()?;
-    for level in below.levels.iter().filter(|v| v.is_finite()) {
-        panel.level(*level, TEXT_SOFT, true);
-    }
+    // Bars that stand closer than the pen is wide would run into one surface.
+    let crowded = lines
+        .iter()
+        .any(|line| line.value.len() as f64 > 2.0 * frame.width);
+    let width = if crowded { 0.5 } else { 1.0 };
     let mut ends = Vec::new();
     for (i, line) in lines.iter().enumerate() {
-        let color = if i == 0 {
-            TEXT
-        } else {
-            PALETTE[1 + i % (PALETTE.len() - 1)]
+        let color = match i.checked_sub(1) {
+            None => TEXT,
+            Some(other) => PALETTE[1 + other % (PALETTE.len() - 1)],
         };
-        panel.line(&panel.trace(&line.value, clock), color, 1.0)?;
+        panel.line(&panel.trace(&line.value, clock), color, width)?;
         ends.extend(end_label(&panel, line, clock, color));
+    }
+    // Over the lines: a restless one would hide them.
+    for level in below.levels.iter().filter(|v| v.is_finite()) {
+        panel.level(*level, INK, true);
     }
     panel.end_labels(ends, END_ROOM);
     Ok(panel)
