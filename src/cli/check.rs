@@ -1,5 +1,6 @@
-//! `check FILE…`: is a strategy file sound, and does its data carry it? What is looked at is the
-//! library's `strategy::review`; nothing is simulated and no result is shown.
+//! `check FILE…`: is a strategy file sound, does its data carry it, and does nothing in it see the
+//! future? What is looked at is the library's `strategy::review` and `study::causality`; no result
+//! of a simulation is shown.
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::{Context, Exit, Format, page};
@@ -7,6 +8,7 @@ use papertape::engine::read_market;
 use papertape::error::Result;
 use papertape::market::show_time;
 use papertape::strategy::{Review, Severity, Strategy, review};
+use papertape::study::causality;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -29,11 +31,11 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     }
     for file in &args.files {
         match look(file, &args.flags, io) {
-            Ok((strategy, review)) => {
-                if !review.passed() {
+            Ok(looked) => {
+                if !looked.review.passed() {
                     exit = Exit::CheckFailed;
                 }
-                show(file, &strategy, &review, io);
+                show(file, &looked, io);
             }
             // The last error is returned, and so printed by the caller.
             Err(error) => {
@@ -46,23 +48,49 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     failed.map_or(Ok(exit), Err)
 }
 
-fn look(file: &Path, flags: &StrategyFlags, io: &mut Context) -> Result<(Strategy, Review)> {
+/// A strategy and what was found about it.
+struct Looked {
+    strategy: Strategy,
+    /// The findings of the look-ahead audit are among its own.
+    review: Review,
+    /// Moments at which the audit cut the future off.
+    cuts: usize,
+}
+
+fn look(file: &Path, flags: &StrategyFlags, io: &mut Context) -> Result<Looked> {
     let strategy = Strategy::read(file, &flags.overrides())?;
     let market = read_market(&strategy, false)?;
     for note in &market.notes {
         io.detail(note);
     }
-    let review = review(&strategy, &market)?;
-    Ok((strategy, review))
+    let mut review = review(&strategy, &market)?;
+    // Without a bar to decide on there is nothing to audit, and the review has said so.
+    let can_run = review
+        .symbols
+        .iter()
+        .any(|symbol| symbol.bars_in_period > 0);
+    let mut cuts = 0;
+    if can_run {
+        let audit = causality(&market, &strategy, io.seed, io.jobs)?;
+        cuts = audit.cuts.len();
+        review.findings.extend(audit.findings);
+        let is_warning = |severity| severity != Severity::Failure;
+        review.findings.sort_by_key(|f| is_warning(f.severity));
+    }
+    Ok(Looked {
+        strategy,
+        review,
+        cuts,
+    })
 }
 
-fn show(file: &Path, strategy: &Strategy, review: &Review, io: &mut Context) {
+fn show(file: &Path, looked: &Looked, io: &mut Context) {
     let file = file.display().to_string();
     match io.format {
-        Format::Table => io.print(text(&file, strategy, review)),
-        Format::Json => io.print(format_args!("{}\n", json(&file, strategy, review))),
+        Format::Table => io.print(text(&file, looked)),
+        Format::Json => io.print(format_args!("{}\n", json(&file, looked))),
         Format::Csv => {
-            for found in &review.findings {
+            for found in &looked.review.findings {
                 let severity = severity(found.severity);
                 let cells = [severity, found.code, &found.message, &found.help];
                 io.print(page::csv_row(&file, &cells));
@@ -81,7 +109,10 @@ fn severity(severity: Severity) -> &'static str {
 /// Column where values begin.
 const INDENT: usize = 14;
 
-fn text(file: &str, strategy: &Strategy, review: &Review) -> String {
+fn text(file: &str, looked: &Looked) -> String {
+    let Looked {
+        strategy, review, ..
+    } = looked;
     let mut text = format!("{file}: {}\n", strategy.name);
     let keys = review.warmup.iter().map(|(key, _)| key.as_str());
     let series = strategy.series.len();
@@ -120,6 +151,7 @@ fn text(file: &str, strategy: &Strategy, review: &Review) -> String {
         );
         page::paragraph(&mut text, INDENT, "costs", &costs);
     }
+    page::paragraph(&mut text, INDENT, "look-ahead", &look_ahead(looked));
     for found in &review.findings {
         let said = format!("{}: {}", found.message, found.help);
         page::paragraph(&mut text, INDENT, severity(found.severity), &said);
@@ -130,6 +162,18 @@ fn text(file: &str, strategy: &Strategy, review: &Review) -> String {
         (false, _) => "  not sound\n",
     });
     text
+}
+
+/// What the audit did; what it found stands among the findings.
+fn look_ahead(looked: &Looked) -> String {
+    let is_found = |code: &str| looked.review.findings.iter().any(|f| f.code == code);
+    match looked.cuts {
+        0 => "there is no future to cut off".to_owned(),
+        cuts if is_found("look_ahead") => {
+            format!("cut off at {cuts} moments, the future changes an order")
+        }
+        cuts => format!("cut off at {cuts} moments, the future changes no order"),
+    }
 }
 
 /// A line a symbol; of a large universe only the first.
@@ -157,7 +201,12 @@ fn symbols(review: &Review) -> String {
     text
 }
 
-fn json(file: &str, strategy: &Strategy, review: &Review) -> Value {
+fn json(file: &str, looked: &Looked) -> Value {
+    let Looked {
+        strategy,
+        review,
+        cuts,
+    } = looked;
     let symbol = |s: &papertape::strategy::Coverage| {
         json!({
             "symbol": s.symbol,
@@ -192,6 +241,7 @@ fn json(file: &str, strategy: &Strategy, review: &Review) -> Value {
         "warmup": warmup,
         "symbols": review.symbols.iter().map(symbol).collect::<Vec<_>>(),
         "round_trip": review.round_trip.map(|t| json!({ "value": t.value, "price": t.price, "cost": t.cost })),
+        "look_ahead_cuts": cuts,
         "findings": review.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -17,13 +17,12 @@ mod source;
 mod explain;
 mod kernel;
 mod scheduled;
+mod placed;
+mod variation;
 
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
-mod placed;
-mod variation;
-
 pub use placed::Placement;
 pub use run::{Ambiguous, Run, SymbolRun};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};

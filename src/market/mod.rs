@@ -4,6 +4,7 @@ mod actions;
 mod bars;
 mod calendar;
 mod clock;
+mod cut;
 pub mod rates;
 mod delimited;
 mod layout;

@@ -8,10 +8,13 @@ mod judged;
 mod trials;
 pub mod sweep;
 pub mod overfitting;
+mod stream;
 mod stress;
 pub mod walk_forward;
+mod causality;
 
 pub use batch::each;
+pub use causality::{Causality, Decision, Difference, causality, causality_of, first_difference};
 pub use drawn::{DrawnSeries, series};
 pub use judged::{Curves, Judged, Rolling, judge};
 pub use stress::{Stress, StressLine, StressResult, stress};
