@@ -6,6 +6,7 @@
 use crate::metrics::{Metrics, all};
 use crate::portfolio::Stream;
 use crate::report::manifest::SCHEMA;
+use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
 use serde_json::{Map, Value, json};
 
@@ -33,6 +34,7 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
         "orders": orders(summary),
         "ambiguity": ambiguity(summary),
         "caveats": caveats(&summary.caveats),
+        "stress": stress::object(&summary.stress),
         "files": files,
     });
     if !summary.each.is_empty()

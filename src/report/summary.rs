@@ -12,7 +12,7 @@ use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
 use crate::strategy::Strategy;
-use crate::study::Judged;
+use crate::study::{Judged, Stress};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 
@@ -122,6 +122,8 @@ pub struct Summary {
     pub ambiguous: Option<Ambiguous>,
     /// What to beware of.
     pub caveats: Vec<Warning>,
+    /// The same strategy under each assumption that flatters it.
+    pub stress: Stress,
 }
 
 impl Summary {
@@ -149,6 +151,7 @@ impl Summary {
             orders: orders(run),
             ambiguous: run.ambiguous,
             caveats: judged.caveats.iter().map(warning).collect(),
+            stress: judged.stress.clone(),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::metrics::{Metrics, Unit, all, find};
 use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::figure;
+use crate::report::stress;
 use crate::report::summary::Summary;
 
 /// Width of the page in columns.
@@ -82,6 +83,7 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     income(&mut page, summary);
     orders(&mut page, summary);
     ambiguity(&mut page, summary);
+    under_stress(&mut page, summary);
     caveats(&mut page, summary);
     files(&mut page, written);
     page.text
@@ -416,6 +418,16 @@ fn ambiguity(page: &mut Page, summary: &Summary) {
             figure::money(band.best)
         ),
     );
+}
+
+/// The worst of the assumptions that flatter the strategy; `stress` prints all of them.
+fn under_stress(page: &mut Page, summary: &Summary) {
+    let Some(headline) = stress::headline(&summary.stress) else {
+        return;
+    };
+    page.heading("Under stress");
+    let shares = stress::shares(&summary.stress);
+    page.wrapped("  ", &format!("{headline} {shares}"));
 }
 
 fn caveats(page: &mut Page, summary: &Summary) {

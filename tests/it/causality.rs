@@ -134,7 +134,7 @@ fn a_planted_peek_is_caught() {
         (rules, tomorrow as fn(&[f64], usize) -> f64),
         (rare, tomorrow),
         (rules, next_month),
-        (rules, scaled),
+        ("enter = \"tip > 102\"\nexit = \"tip < 99\"", scaled),
     ] {
         let audit = audit(rules, tip);
         assert_eq!(codes(&audit), [("look_ahead", Severity::Failure)]);
