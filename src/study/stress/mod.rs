@@ -94,7 +94,8 @@ struct Subject<'a> {
 type Found = Result<StressResult, String>;
 
 /// Runs a strategy under every assumption. `outcome` is its run, `metrics` are the run's figures,
-/// and `seed` is that of the random entries.
+/// and `seed` is that of the random entries. There are no lines for a run that is not the strategy's
+/// own over its own days, such as one that changes its parameters on the way.
 pub fn stress(
     market: &Market,
     strategy: &Strategy,
@@ -107,6 +108,10 @@ pub fn stress(
     let Ok(variations) = Variations::new(market, strategy) else {
         return Stress::default();
     };
+    let (run, own) = (&outcome.run, variations.run(&Variation::default()));
+    if own.time != run.time || own.equity != run.equity {
+        return Stress::default();
+    }
     let subject = Subject {
         strategy,
         outcome,
