@@ -228,6 +228,7 @@ fn files(run: &Run) -> Vec<folder::NewFile> {
         flags: Flags::default(),
         seed: 42,
         trials: None,
+        sweep: None,
         files: hashes.collect(),
     };
     files.push((manifest::FILE_NAME.to_string(), manifest.to_bytes()));
