@@ -298,8 +298,8 @@ fn figures(pass: &Pass, time: &[Micros], periods_a_year: f64, trades: Option<usi
     ];
     Metrics {
         values: values.into_iter().map(|(k, v)| (k, finite(v))).collect(),
-        block: None,
         observations: pass.bars,
+        ..Metrics::default()
     }
 }
 

@@ -197,6 +197,9 @@ pub struct Metrics {
     pub block: Option<f64>,
     /// Number of session returns; 0 when they are not defined.
     pub observations: usize,
+    /// 90% intervals of `cagr` and `max_drawdown`; only with all metrics, and where there are
+    /// returns enough.
+    pub growth: Option<bootstrap::GrowthIntervals>,
 }
 
 impl Metrics {
@@ -229,7 +232,11 @@ impl Metrics {
 /// # Panics
 /// As [`Prepared::new`], if the columns differ in length.
 pub fn compute(inputs: &Inputs) -> Metrics {
-    compute_rows(inputs, all())
+    let prepared = Prepared::new(inputs);
+    Metrics {
+        growth: prepared.growth_intervals().ok(),
+        ..compute_rows(&prepared, all())
+    }
 }
 
 /// The metrics of `keys`, in the order of the table; unknown keys are left out. What only the
@@ -238,18 +245,19 @@ pub fn compute(inputs: &Inputs) -> Metrics {
 /// # Panics
 /// As [`Prepared::new`], if the columns differ in length.
 pub fn compute_only(inputs: &Inputs, keys: &[&str]) -> Metrics {
-    compute_rows(inputs, all().filter(|metric| keys.contains(&metric.key)))
+    let rows = all().filter(|metric| keys.contains(&metric.key));
+    compute_rows(&Prepared::new(inputs), rows)
 }
 
-fn compute_rows(inputs: &Inputs, rows: impl Iterator<Item = &'static Metric>) -> Metrics {
-    let prepared = Prepared::new(inputs);
+fn compute_rows(prepared: &Prepared, rows: impl Iterator<Item = &'static Metric>) -> Metrics {
     let values = rows
-        .map(|metric| (metric.key, finite((metric.compute)(&prepared))))
+        .map(|metric| (metric.key, finite((metric.compute)(prepared))))
         .collect();
     Metrics {
         values,
         block: prepared.block_used(),
         observations: prepared.observations(),
+        growth: None,
     }
 }
 

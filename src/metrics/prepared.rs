@@ -4,7 +4,7 @@
 //! Each piece is made at its first use, so that a single metric costs no more than it needs.
 //! Definitions of metrics are left to the files of rows.
 
-use crate::metrics::bootstrap::{self, Interval};
+use crate::metrics::bootstrap::{self, GrowthIntervals, Interval};
 use crate::metrics::drawdown::{self, Episode};
 use crate::metrics::{Absent, ClosedTrade, Inputs, Money, moments, periods};
 use std::borrow::Cow;
@@ -254,6 +254,12 @@ impl<'a> Prepared<'a> {
         self.interval
             .get_or_init(|| bootstrap::sharpe_interval(excess, a_year, self.inputs.seed))
             .clone()
+    }
+
+    /// The bootstrap intervals of growth and drawdown.
+    pub(crate) fn growth_intervals(&self) -> Value<GrowthIntervals> {
+        let returns = self.returns_of(OBSERVATIONS_BOOTSTRAP_MIN)?;
+        bootstrap::growth_intervals(returns, self.span_days()?, self.inputs.seed)
     }
 
     /// Mean block of the bootstrap, if one was made.

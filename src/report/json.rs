@@ -3,6 +3,7 @@
 //! Every metric is a bare number or `null`, and why it is null stands in `absent`. Numbers are the
 //! shortest that read back to the same f64.
 
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::{Metrics, all};
 use crate::portfolio::Stream;
 use crate::report::manifest::SCHEMA;
@@ -29,6 +30,7 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
         "given": given,
         "metrics": metrics(&summary.metrics),
         "absent": absent(&summary.metrics),
+        "intervals": intervals(&summary.metrics),
         "benchmarks": by_name(&summary.benchmarks),
         "income": income(summary),
         "orders": orders(summary),
@@ -86,6 +88,20 @@ pub fn absent(metrics: &Metrics) -> Value {
         Some((row.key.to_string(), Value::from(reason)))
     });
     Value::Object(absent.collect())
+}
+
+/// The 90% intervals of growth and drawdown, or null; that of the Sharpe ratio is among the metrics.
+pub fn intervals(metrics: &Metrics) -> Value {
+    let interval = |found: Interval| {
+        let (low, high) = (number(Some(found.low)), number(Some(found.high)));
+        json!({ "low": low, "high": high, "block": found.block })
+    };
+    metrics.growth.map_or(Value::Null, |growth| {
+        json!({
+            "cagr": interval(growth.cagr),
+            "max_drawdown": interval(growth.max_drawdown),
+        })
+    })
 }
 
 fn by_name(all: &[Figures]) -> Value {

@@ -2,6 +2,7 @@
 //! back from the folder of a finished one.
 
 use crate::error::{Problem, Result};
+use crate::metrics::bootstrap::{GrowthIntervals, Interval};
 use crate::metrics::{Metrics, all, returns_of_run};
 use crate::report::cell;
 use crate::study::Judged;
@@ -94,8 +95,25 @@ fn figures(object: &Value) -> Metrics {
     };
     Metrics {
         values: all().map(|row| (row.key, figure(row.key))).collect(),
+        growth: growth(&object["intervals"]),
         ..Metrics::default()
     }
+}
+
+/// The intervals as `json.rs` writes them.
+fn growth(object: &Value) -> Option<GrowthIntervals> {
+    let interval = |key: &str| {
+        let number = |end: &str| object[key][end].as_f64();
+        Some(Interval {
+            low: number("low")?,
+            high: number("high")?,
+            block: number("block")?,
+        })
+    };
+    Some(GrowthIntervals {
+        cagr: interval("cagr")?,
+        max_drawdown: interval("max_drawdown")?,
+    })
 }
 
 /// Moments and time-weighted returns of an `equity.csv`.

@@ -4,6 +4,7 @@
 
 use crate::error::Result;
 use crate::market::show_time;
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::table::Table;
 use crate::metrics::{self, ClosedTrade, Inputs, Metric, Metrics};
 use crate::report::chart::{self, MonthReturn, Role, Series, TearSheet};
@@ -89,6 +90,17 @@ impl Returns {
                 figure::grouped(metrics::bootstrap::REPLICATES as f64, 0)
             ));
         }
+        if let Some(growth) = self.metrics.growth {
+            let of = |found: Interval| {
+                let (low, high) = (figure::percent(found.low), figure::percent(found.high));
+                format!("{low}..{high}")
+            };
+            page.push_str(&format!(
+                "90% intervals of CAGR and max drawdown: {}, {}.\n",
+                of(growth.cagr),
+                of(growth.max_drawdown)
+            ));
+        }
         page.push_str(&self.absent());
         page
     }
@@ -137,6 +149,7 @@ impl Returns {
             },
             "metrics": json::metrics(&self.metrics),
             "absent": json::absent(&self.metrics),
+            "intervals": json::intervals(&self.metrics),
         });
         if let (Some(benchmark), Some(object)) = (&self.benchmark, object.as_object_mut()) {
             let benchmarks = json!({ "benchmark": json::metrics(benchmark) });

@@ -1,5 +1,6 @@
 //! The summary of a run in the terminal: 80 columns, no colour needed, numbers to the right.
 
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::{Metrics, Unit, all, find};
 use crate::portfolio::Stream;
 use crate::report::cell;
@@ -22,6 +23,10 @@ enum Row {
     Of(&'static str),
     /// The 90% interval of the Sharpe ratio.
     SharpeInterval,
+    /// That of growth a year, to whole per cent.
+    CagrInterval,
+    /// That of the deepest drawdown, to whole per cent.
+    DrawdownInterval,
 }
 
 /// The rows, in groups with a heading.
@@ -32,9 +37,11 @@ const GROUPS: [(&str, &[Row]); 2] = [
             Row::Of("end_equity"),
             Row::Of("total_return"),
             Row::Of("cagr"),
+            Row::CagrInterval,
             Row::Of("excess_over_cash"),
             Row::Of("volatility"),
             Row::Of("max_drawdown"),
+            Row::DrawdownInterval,
             Row::Of("max_drawdown_days"),
             Row::Of("worst_month"),
             Row::Of("sharpe"),
@@ -246,7 +253,7 @@ impl Row {
     fn label(&self) -> &'static str {
         match self {
             Row::Of(key) => find(key).map_or(*key, |metric| metric.label),
-            Row::SharpeInterval => "  90% interval",
+            Row::SharpeInterval | Row::CagrInterval | Row::DrawdownInterval => "  90% interval",
         }
     }
 
@@ -260,6 +267,8 @@ impl Row {
                 }
                 _ => figure::ABSENT.to_string(),
             },
+            Row::CagrInterval => interval(metrics.growth.map(|growth| growth.cagr)),
+            Row::DrawdownInterval => interval(metrics.growth.map(|growth| growth.max_drawdown)),
         }
     }
 
@@ -267,6 +276,15 @@ impl Row {
     fn is_essential(&self) -> bool {
         matches!(self, Row::Of("sharpe" | "cagr" | "win_rate"))
     }
+}
+
+/// An interval of fractions to whole per cent: its ends are known no better.
+fn interval(found: Option<Interval>) -> String {
+    let whole = |x: f64| format!("{}%", figure::grouped(x * 100.0, 0));
+    found.map_or_else(
+        || figure::ABSENT.to_string(),
+        |found| format!("{}..{}", whole(found.low), whole(found.high)),
+    )
 }
 
 /// Why figures are absent: for the first column a line a reason with the figures it holds for, for

@@ -121,8 +121,8 @@ pub fn stress(
     let values = KEYS.iter().filter_map(|key| metrics.entry(key)).cloned();
     let as_run = Metrics {
         values: values.collect(),
-        block: None,
         observations: metrics.observations,
+        ..Metrics::default()
     };
     let mut lines = vec![line("as_run", "as run", Ok(StressResult::Figures(as_run)))];
     lines.push(line(
