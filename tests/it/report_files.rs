@@ -227,6 +227,7 @@ fn files(run: &Run) -> Vec<folder::NewFile> {
         assumptions: Vec::new(),
         flags: Flags::default(),
         seed: 42,
+        sweep: None,
         trials: None,
         sweep: None,
         files: hashes.collect(),
