@@ -10,6 +10,7 @@
 
 pub mod error;
 pub mod units;
+mod lanes;
 pub mod instrument;
 pub mod market;
 pub mod indicators;

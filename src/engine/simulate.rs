@@ -47,6 +47,16 @@ struct Receivable {
     amount: f64,
 }
 
+/// How a bar is gone about.
+enum Pace {
+    /// Nothing happens before the bar given.
+    Coast(BarIndex),
+    /// Nothing happens before the close, where rules decide.
+    Decide,
+    /// In the order of the simulated day.
+    Step,
+}
+
 /// The state of one account's simulation.
 pub(crate) struct Sim<'a, 'm> {
     pub(crate) input: &'a Input<'m>,
@@ -74,6 +84,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) wants: Vec<crate::engine::decide::Want>,
     /// What the rules about open positions said, by slot; empty unless decisions come later.
     pub(crate) live_said: Vec<crate::engine::later::LiveSaid>,
+    /// See [`is_plain`].
+    plain: bool,
     record: Record,
 }
 
@@ -87,18 +99,20 @@ impl<'a, 'm> Sim<'a, 'm> {
         let mut record = Record::default();
         record.equity.reserve_exact(bars);
         let gaps = input.symbols.iter().any(|s| s.own.is_some());
-        let account = Account::new(
+        let mut account = Account::new(
             strategy.account.cash,
             symbols,
             strategy.account.settlement_days,
             detail == Detail::Full,
         );
+        let trips = trips_max(input);
+        account.trades.reserve(trips);
         Sim {
             input,
             decider,
             ambiguity: strategy.stops.ambiguity,
             account,
-            orders: Vec::new(),
+            orders: Vec::with_capacity(2 * trips),
             pending: Vec::new(),
             receivables: Vec::new(),
             next_event: input.events.partition_point(|e| e.bar < input.first),
@@ -112,6 +126,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             closed_seen: 0,
             wants: Vec::new(),
             live_said: Vec::new(),
+            plain: is_plain(input, detail == Detail::Full),
             record,
         }
     }
@@ -129,6 +144,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         for &(at, input) in changes {
             self.pass(bar, at);
             (bar, self.input) = (at, input);
+            self.plain = is_plain(input, self.account.keeps_books());
         }
         self.pass(bar, self.input.end);
         self.finish()
@@ -138,13 +154,19 @@ impl<'a, 'm> Sim<'a, 'm> {
     fn pass(&mut self, from: BarIndex, to: BarIndex) {
         let mut bar = from;
         while bar < to {
-            match self.quiet_until(bar) {
-                Some(next) => {
+            match self.pace(bar) {
+                Pace::Coast(next) => {
                     let next = next.min(to);
                     self.coast(bar, next);
                     bar = next;
                 }
-                None => {
+                Pace::Decide => {
+                    self.mark(bar);
+                    self.decide(bar);
+                    self.record(bar);
+                    bar += 1;
+                }
+                Pace::Step => {
                     self.step(bar);
                     bar += 1;
                 }
@@ -422,14 +444,19 @@ impl<'a, 'm> Sim<'a, 'm> {
         }
     }
 
-    /// Marks, fills of `next_close`, and dividends that are reinvested.
-    fn close(&mut self, bar: BarIndex) {
-        for k in 0..self.account.held.len() {
-            let slot = self.account.held[k];
-            if let Some((_, prices)) = self.prices(slot, bar) {
-                self.account.marks[slot] = prices.close;
+    /// Holdings at this close.
+    fn mark(&mut self, bar: BarIndex) {
+        for &slot in &self.account.held {
+            let symbol = &self.input.symbols[slot];
+            if let Some(own) = symbol.own_bar(bar) {
+                self.account.marks[slot] = symbol.bars.close[own];
             }
         }
+    }
+
+    /// Marks, fills of `next_close`, and dividends that are reinvested.
+    fn close(&mut self, bar: BarIndex) {
+        self.mark(bar);
         if self.input.strategy.fill.at != FillAt::NextOpen {
             self.fill_market(bar, true, |p| p.close);
             self.fill_market(bar, false, |p| p.close);
@@ -470,30 +497,25 @@ impl<'a, 'm> Sim<'a, 'm> {
         }
     }
 
-    /// The first bar from `bar` on that needs a step, when the bars before it need none.
+    /// How the bar is gone about: the bars before the next one on which a rule could fire or a
+    /// corporate action falls are passed at once, and where only rules have something to say there
+    /// is nothing to do before the close.
     ///
     /// Allowed in bare runs, which keep no books, while no order waits, no level is watched, no
     /// interest is booked, and every symbol has a bar at every moment: then equity is cash plus
     /// shares times close, and only a rule or a corporate action can change that.
-    fn quiet_until(&self, bar: BarIndex) -> Option<BarIndex> {
-        let calm = !self.account.keeps_books()
+    fn pace(&self, bar: BarIndex) -> Pace {
+        let calm = self.plain
             && self.pending.is_empty()
             && self.receivables.is_empty()
-            && self.reinvest.is_empty()
-            && self.last_session.is_empty()
-            && self.input.interest.is_empty()
-            && self.input.index_yield.is_empty()
-            && self.input.strategy.account.kind == AccountKind::Cash
-            && self.input.strategy.account.settlement_days == 0;
-        if !calm
-            || self
-                .account
-                .held
-                .iter()
-                .any(|&s| !self.account.positions[s].protection.is_none())
-        {
-            return None;
+            && self.reinvest.is_empty();
+        let watched = |&slot: &usize| !self.account.positions[slot].protection.is_none();
+        if !calm || self.account.held.iter().any(watched) {
+            return Pace::Step;
         }
+        let Some(decision) = self.next_decision(bar) else {
+            return Pace::Step;
+        };
         // The last bar is stepped when something is done on it.
         let last = if self.input.strategy.fill.close_at_end {
             self.input.end - 1
@@ -504,9 +526,15 @@ impl<'a, 'm> Sim<'a, 'm> {
             .input
             .events
             .get(self.next_event)
-            .map_or(last, |e| e.bar);
-        let next = self.next_decision(bar)?.min(event).min(last);
-        (next > bar).then_some(next)
+            .map_or(last, |e| e.bar)
+            .min(last);
+        if event <= bar {
+            Pace::Step
+        } else if decision <= bar {
+            Pace::Decide
+        } else {
+            Pace::Coast(decision.min(event))
+        }
     }
 
     /// Marks the bars `from..to`, in which nothing happens.
@@ -573,6 +601,31 @@ impl<'a, 'm> Sim<'a, 'm> {
         record.ambiguous = self.ambiguous;
         record
     }
+}
+
+/// Whether nothing that the strategy or the data ask for happens bar by bar, as far as can be told
+/// before time begins.
+fn is_plain(input: &Input<'_>, keeps_books: bool) -> bool {
+    let account = &input.strategy.account;
+    !keeps_books
+        && input.symbols.iter().all(|s| s.own.is_none())
+        && input.interest.is_empty()
+        && input.index_yield.is_empty()
+        && account.kind == AccountKind::Cash
+        && account.settlement_days == 0
+}
+
+/// About how many round trips to make room for: each needs a bar that lets in and a bar that lets
+/// out. Not more than grows cheaply.
+fn trips_max(input: &Input<'_>) -> usize {
+    const ROOM_MAX: usize = 1 << 14;
+    let yes = |mask: &Option<crate::rules::Mask>| mask.as_ref().map_or(0, |m| m.count_yes());
+    let of = |symbol: &crate::engine::input::SymbolInput<'_>| {
+        let signals = &symbol.signals;
+        let entries = yes(&signals.enter) + yes(&signals.short);
+        entries.min(yes(&signals.exit) + yes(&signals.cover))
+    };
+    input.symbols.iter().map(of).sum::<usize>().min(ROOM_MAX)
 }
 
 fn month_of(date: chrono::NaiveDate) -> (i32, u32) {

@@ -1,7 +1,7 @@
 //! Averages of a series, and the differences of averages that are read with them (MACD).
 
 use crate::indicators::gaps::on_series;
-use crate::indicators::sliding::{mean, means, slide, smaller};
+use crate::indicators::sliding::{averaged, mean, means, slide, smaller};
 use crate::indicators::{Arg, Indicator, SERIES_ROW, bars, fast_below_slow, whole};
 use ta::Next;
 use ta::indicators::ExponentialMovingAverage;
@@ -15,7 +15,8 @@ pub(super) static ROWS: &[Indicator] = &[
         source: "TA-Lib SMA; ours, block sums (a running sum as in ta keeps the error of a huge tick)",
         compute: |inputs, a| {
             let n = whole(a, 0);
-            on_series(inputs.x, n - 1, |x, out| sma(x, n, out))
+            let plain = || on_series(inputs.x, n - 1, |x, out| sma(x, n, out));
+            averaged(inputs.x, n).unwrap_or_else(plain)
         },
         ..SERIES_ROW
     },

@@ -5,6 +5,7 @@
 //! see finite numbers only. A column without gaps costs one scan and is one run.
 
 use crate::indicators::Inputs;
+use crate::lanes::wide;
 use std::ops::Range;
 
 /// The bars of one run, all columns of one length; `volume` is empty unless it was asked for.
@@ -83,6 +84,7 @@ fn by_run(columns: &[&[f64]], first: usize, kernel: impl Fn(Range<usize>, &mut [
         let mut out = vec![0.0; len];
         if len > first {
             kernel(0..len, &mut out);
+            without_infinities(&mut out[first..]);
         }
         out[..first.min(len)].fill(f64::NAN);
         return out;
@@ -94,6 +96,7 @@ fn by_run(columns: &[&[f64]], first: usize, kernel: impl Fn(Range<usize>, &mut [
         let end = (start..len).find(|&i| !whole(i)).unwrap_or(len);
         if end - start > first {
             kernel(start..end, &mut out[start..end]);
+            without_infinities(&mut out[start + first..end]);
             out[start..start + first].fill(f64::NAN);
         }
         start = end + 1;
@@ -103,6 +106,17 @@ fn by_run(columns: &[&[f64]], first: usize, kernel: impl Fn(Range<usize>, &mut [
 
 /// Whether no value is missing. Blocks without an early exit, so that it compiles to vectors.
 fn all_finite(x: &[f64]) -> bool {
-    x.chunks(64)
-        .all(|block| block.iter().fold(true, |fine, v| fine & v.is_finite()))
+    let fine = |block: &[f64]| block.iter().fold(true, |fine, v| fine & v.is_finite());
+    wide(|| x.chunks(64).all(fine))
+}
+
+/// Numbers that grew beyond what an f64 holds become "no value". Ordinary prices never get there,
+/// so that looking is all this costs.
+fn without_infinities(column: &mut [f64]) {
+    let any = |block: &[f64]| block.iter().fold(false, |any, x| any | x.is_infinite());
+    if wide(|| column.chunks(64).any(any)) {
+        for x in column.iter_mut().filter(|x| x.is_infinite()) {
+            *x = f64::NAN;
+        }
+    }
 }

@@ -100,7 +100,8 @@ pub struct Indicator {
 }
 
 impl Indicator {
-    /// The column of this indicator: as long as `inputs.close`, NaN where there is no value.
+    /// The column of this indicator: as long as `inputs.close`, NaN where there is no value, which
+    /// is also what a number beyond the range of f64 becomes.
     ///
     /// `args` holds one number for each of [`Indicator::args`], within its range and past
     /// [`Indicator::check`]; whoever reads them from a user has checked that. A missing volume

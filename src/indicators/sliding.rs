@@ -12,6 +12,10 @@
 //! squares around a member of the window lose at most a factor n + 1 of the precision of the
 //! two-pass formula, since (pivot - mean)^2 <= n * variance.
 
+use crate::lanes::Loop;
+use crate::lanes::wide;
+use std::array;
+
 /// Calls `emit(i, pivot, total)` for each `i` in `n - 1..len`, in order, with the total of the
 /// elements `i + 1 - n..=i`; `pivot` is the index of one of them.
 ///
@@ -149,6 +153,99 @@ pub(super) fn means(x: &[f64], n: usize, mut emit: impl FnMut(usize, f64, f64)) 
         |a, b| a + b,
         |i, p, sum| emit(i, x[p], sum / count),
     );
+}
+
+/// Blocks whose windows are averaged at the same time, one a lane: the sums of a block wait for one
+/// another, those of different blocks do not.
+const ABREAST: usize = 4;
+
+/// The means of the windows of `n` values as a column, NaN before the first; `None` when a value is
+/// missing or a mean is no finite number. To the bit what [`means`] gives.
+pub(super) fn averaged(x: &[f64], n: usize) -> Option<Vec<f64>> {
+    let mut out = Vec::with_capacity(x.len());
+    out.resize((n - 1).min(x.len()), f64::NAN);
+    // Stays 0 while all is finite: infinity less itself is NaN, as NaN is.
+    let mut fine = 0.0;
+    // The block before the first of several is needed for its tails.
+    let groups = (x.len() / n).saturating_sub(1) / ABREAST;
+    if groups > 0 {
+        out.push(mean(&x[..n]));
+        let mut tails = vec![[0.0; ABREAST]; n];
+        let mut together = vec![0.0; ABREAST * n];
+        for start in (0..groups).map(|group| group * ABREAST * n) {
+            fine += wide(Abreast {
+                blocks: &x[start..start + (ABREAST + 1) * n],
+                tails: &mut tails,
+                out: &mut together,
+            });
+            out.extend_from_slice(&together);
+        }
+    }
+    let done = groups * ABREAST * n;
+    let skip = if groups > 0 { n } else { 0 };
+    means(&x[done..], n, |i, pivot, offset| {
+        if i >= skip {
+            let mean = pivot + offset;
+            fine += mean - mean;
+            out.push(mean);
+        }
+    });
+    // Every value is in a window, so that a missing one shows.
+    (fine == 0.0).then_some(out)
+}
+
+/// One value a lane.
+#[inline(always)]
+fn lanes(value: impl Fn(usize) -> f64) -> [f64; ABREAST] {
+    array::from_fn(value)
+}
+
+/// The means of the windows that end in all `blocks` but the first, `tails.len()` values each, into
+/// `out`. What comes out is 0, or NaN if a mean is not finite.
+struct Abreast<'a> {
+    blocks: &'a [f64],
+    tails: &'a mut [[f64; ABREAST]],
+    out: &'a mut [f64],
+}
+
+impl Loop for Abreast<'_> {
+    type Out = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Abreast { blocks, tails, out } = self;
+        let n = tails.len();
+        let count = n as f64;
+        let before: [&[f64]; ABREAST] = array::from_fn(|k| &blocks[k * n..][..n]);
+        let here: [&[f64]; ABREAST] = array::from_fn(|k| &blocks[(k + 1) * n..][..n]);
+        let mut parts = out.chunks_exact_mut(n);
+        let mut out: [&mut [f64]; ABREAST] =
+            array::from_fn(|_| &mut parts.next().unwrap_or_default()[..n]);
+        let pivot = lanes(|k| here[k][0]);
+        let mut tail = [0.0; ABREAST];
+        for j in (1..n).rev() {
+            let lift = lanes(|k| before[k][j] - pivot[k]);
+            tail = lanes(|k| tail[k] + lift[k]);
+            tails[j] = tail;
+        }
+        // Reads before it writes, or each lane would be done by itself.
+        let mut head = [0.0; ABREAST];
+        let mut fine = [0.0; ABREAST];
+        for j in 1..=n {
+            let lift = lanes(|k| here[k][j - 1] - pivot[k]);
+            head = lanes(|k| head[k] + lift[k]);
+            let sum = match tails.get(j) {
+                Some(tail) => lanes(|k| tail[k] + head[k]),
+                None => head,
+            };
+            let mean = lanes(|k| pivot[k] + sum[k] / count);
+            fine = lanes(|k| fine[k] + (mean[k] - mean[k]));
+            for (out, mean) in out.iter_mut().zip(mean) {
+                out[j - 1] = mean;
+            }
+        }
+        fine.iter().sum()
+    }
 }
 
 /// Calls `emit(i, highest of highs, lowest of lows)` for the windows of `n` bars.

@@ -6,6 +6,8 @@
 //! bars a year), and drawdown there is that of bars. A test holds both equal on daily returns.
 
 use crate::engine::Run;
+use crate::lanes::Loop;
+use crate::lanes::wide;
 use crate::metrics::moments;
 use crate::metrics::prepared::{DAYS_ANNUAL_MIN, OBSERVATIONS_MIN, Value};
 use crate::metrics::{Absent, Inputs, Metrics, finite, periods, returns};
@@ -81,6 +83,20 @@ impl Curve<'_> {
     /// The pass over the curve itself when nothing flows in or out and it stays above zero: then
     /// its growth and drawdown are those of its returns. Else the pass over the returns.
     fn pass(&self, rate: &[f64]) -> Pass {
+        struct Whole<'a>(&'a Curve<'a>, &'a [f64]);
+        impl Loop for Whole<'_> {
+            type Out = Pass;
+
+            #[inline(always)]
+            fn run(self) -> Pass {
+                self.0.look(self.1)
+            }
+        }
+        wide(Whole(self, rate))
+    }
+
+    #[inline(always)]
+    fn look(&self, rate: &[f64]) -> Pass {
         let bars = self.equity.len();
         let careful = |start: usize, block: &mut [f64]| self.returns_into(start, block);
         let Some(last) = self.equity.last().filter(|_| self.flows.is_empty()) else {
@@ -122,6 +138,7 @@ impl Curve<'_> {
 
     /// Time-weighted returns of the bars from `start` on: E_t / (E_{t-1} + F_t) - 1, NaN where the
     /// denominator is not positive.
+    #[inline(always)]
     pub(crate) fn returns_into(&self, start: usize, block: &mut [f64]) {
         let end = start + block.len();
         let equity = &self.equity[start..end];
@@ -155,6 +172,7 @@ impl Curve<'_> {
     }
 }
 
+#[inline(always)]
 fn one_pass(bars: usize, rate: &[f64], fill: impl Fn(usize, &mut [f64])) -> Pass {
     let (mut wealth, mut peak, mut worst) = (1.0_f64, 1.0_f64, 1.0_f64);
     let sums = sums(bars, rate, fill, |_, block| {
@@ -171,6 +189,7 @@ fn one_pass(bars: usize, rate: &[f64], fill: impl Fn(usize, &mut [f64])) -> Pass
 
 /// Mean and deviation (ddof 1) of the returns in excess of `rate`, block by block; `look` sees
 /// each block of returns and where it starts before the rate is taken off.
+#[inline(always)]
 fn sums(
     bars: usize,
     rate: &[f64],
@@ -207,6 +226,7 @@ fn sums(
 const WIDE: usize = 8;
 
 /// Adds a block's deviations from `centre` and their squares, lane by lane in a fixed order.
+#[inline(always)]
 fn add_both(sums: &mut [f64; WIDE], squares: &mut [f64; WIDE], block: &[f64], centre: f64) {
     let (chunks, rest) = block.as_chunks::<WIDE>();
     let mut add = |values: &[f64]| {
@@ -224,7 +244,7 @@ fn add_both(sums: &mut [f64; WIDE], squares: &mut [f64; WIDE], block: &[f64], ce
 ///
 /// It divides only where wealth falls below the worst ratio so far, which is rare; the test is a
 /// multiplication that nothing waits for.
-#[inline]
+#[inline(always)]
 fn walk(block: &[f64], mut wealth: f64, mut peak: f64, mut worst: f64) -> (f64, f64, f64) {
     for r in block {
         wealth *= 1.0 + r;
@@ -247,9 +267,9 @@ struct Extremes {
 impl Extremes {
     /// Carries the extremes through a stretch of the curve.
     ///
-    /// Thirty-two values at a time: when their largest is no new peak and their smallest no new
-    /// worst ratio, none of them changes anything, and looking at both ends is all there is to do.
-    #[inline]
+    /// Thirty-two values at a time: when their largest is no new peak, their smallest is all that
+    /// can be a new worst ratio.
+    #[inline(always)]
     fn walk(&mut self, equity: &[f64]) {
         let (chunks, rest) = equity.as_chunks::<{ 4 * WIDE }>();
         for chunk in chunks {
@@ -263,8 +283,10 @@ impl Extremes {
             let most = high.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
             let least = low.iter().fold(f64::INFINITY, |a, b| a.min(*b));
             self.lowest = self.lowest.min(least);
-            if most > self.peak || least < self.peak * self.worst {
+            if most > self.peak {
                 self.look_closely(chunk);
+            } else if least < self.peak * self.worst {
+                self.worst = least / self.peak;
             }
         }
         self.lowest = rest.iter().fold(self.lowest, |a, b| a.min(*b));

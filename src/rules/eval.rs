@@ -4,7 +4,7 @@
 //! [`super::seen`] gives the columns that everything starts from.
 
 use super::functions::Clock;
-use super::plan::{Arithmetic, Base, ExprId, Kind, Op, Plan, Unary, arithmetic, finite, unary};
+use super::plan::{Arithmetic, Base, ExprId, Kind, Op, Plan, Unary, arithmetic, unary};
 use super::seen::{History, View};
 use super::{Columns, EvalOptions, Mask};
 use crate::indicators::Inputs;
@@ -145,13 +145,22 @@ pub(super) fn run(
         *slot = column.clone().map(Data::Number);
     }
     for id in order {
-        let data = Bench {
-            plan,
-            slots: &slots,
-            len: view.len(plan.node(*id).frame),
+        // A comparison may have come with its mirror image.
+        if slots[id.index()].is_none() {
+            let bench = Bench {
+                plan,
+                slots: &slots,
+                len: view.len(plan.node(*id).frame),
+            };
+            let mirrored = plan.mirrored(*id).filter(|other| uses[other.index()] > 0);
+            match mirrored.and_then(|other| Some((other, bench.both_ways(*id)?))) {
+                Some((other, [this, that])) => {
+                    slots[id.index()] = Some(this);
+                    slots[other.index()] = Some(that);
+                }
+                None => slots[id.index()] = Some(bench.compute(*id, &mut view)),
+            }
         }
-        .compute(*id, &mut view);
-        slots[id.index()] = Some(data);
         for input in plan.op(*id).inputs() {
             uses[input.index()] -= 1;
             if uses[input.index()] == 0 {
@@ -233,6 +242,19 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// `a > b` and `b > a` of two columns; `None` for anything else.
+    fn both_ways(&self, id: ExprId) -> Option<[Data; 2]> {
+        let Op::Greater(a, b) = self.plan.op(id) else {
+            return None;
+        };
+        match (self.number(a), self.number(b)) {
+            (Operand::Column(a), Operand::Column(b)) => {
+                Some(Mask::greater_both_ways(a, b).map(Data::Condition))
+            }
+            _ => None,
+        }
+    }
+
     fn clock(&self, clock: Clock, frame: u8, view: &View<'_>) -> Data {
         if matches!(clock, Clock::MonthEnd | Clock::MonthStart) {
             let edges = view.month_edges(frame, clock == Clock::MonthEnd);
@@ -288,9 +310,7 @@ impl<'a> Bench<'a> {
             volume: volume.as_ref().map_or(&[], |v| &v[..self.len]),
             periods_a_year: view.periods_a_year(frame),
         };
-        let mut column = call.row.run(&inputs, &call.args);
-        without_infinities(&mut column);
-        column
+        call.row.run(&inputs, &call.args)
     }
 
     /// A coarse node on the tape's own bars: its value at the last completed coarse bar.
@@ -311,15 +331,6 @@ impl<'a> Bench<'a> {
             Some(Data::Truth(value)) => answers(&|_| *value),
             None => Data::Level(f64::NAN),
         }
-    }
-}
-
-/// Numbers that grew beyond what an f64 holds become "no value". Ordinary prices never get there,
-/// so that looking is all this costs.
-fn without_infinities(column: &mut [f64]) {
-    let infinite = column.iter().fold(false, |any, x| any | x.is_infinite());
-    if infinite {
-        column.iter_mut().for_each(|x| *x = finite(*x));
     }
 }
 

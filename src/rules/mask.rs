@@ -4,6 +4,9 @@
 //! from one event to the next without visiting the bars in between. What a condition means is
 //! [`super::eval`]'s business.
 
+use crate::lanes;
+use crate::lanes::WORD;
+
 /// Yes, no or absent for every bar of a column.
 ///
 /// Invariants: no bar is both yes and no; bits at and beyond `len` are zero.
@@ -23,48 +26,50 @@ fn tail(len: usize) -> u64 {
     }
 }
 
-/// Eight flags of 0 or 1 in the bytes of a word, gathered into the lowest eight bits.
-#[inline(always)]
-fn gather(flags: &[u8; 64]) -> u64 {
-    let mut word = 0;
-    for k in 0..8 {
-        let bytes: [u8; 8] = std::array::from_fn(|j| flags[8 * k + j]);
-        let eight = u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        word |= eight << (8 * k);
-    }
-    word
+/// What a column is compared with.
+#[derive(Clone, Copy)]
+enum Right<'a> {
+    Column(&'a [f64]),
+    Level(f64),
 }
 
-/// Both bit sets of a comparison, 64 bars a step without a branch. `pair` gives the numbers on
-/// both sides of a bar; `yes` and `no` are both false when a side is NaN.
+/// Compares a column, 64 bars a step: `yes` and `no` of the words "at least" and "at most" make
+/// the two words of a mask. Both bits are 0 where a side is NaN.
 #[inline(always)]
-fn compare(
-    len: usize,
-    pair: impl Fn(usize) -> (f64, f64),
-    yes: impl Fn(f64, f64) -> bool,
-    no: impl Fn(f64, f64) -> bool,
+fn compared(
+    a: &[f64],
+    b: Right<'_>,
+    yes: impl Fn(u64, u64) -> u64,
+    no: impl Fn(u64, u64) -> u64,
 ) -> Mask {
-    let mut mask = Mask::absent(len);
-    for (word, start) in (0..len).step_by(64).enumerate() {
-        let mut yes_flags = [0; 64];
-        let mut no_flags = [0; 64];
-        if start + 64 <= len {
-            for j in 0..64 {
-                let (a, b) = pair(start + j);
-                yes_flags[j] = u8::from(yes(a, b));
-                no_flags[j] = u8::from(no(a, b));
-            }
-        } else {
-            for j in 0..len - start {
-                let (a, b) = pair(start + j);
-                yes_flags[j] = u8::from(yes(a, b));
-                no_flags[j] = u8::from(no(a, b));
-            }
-        }
-        mask.yes[word] = gather(&yes_flags);
-        mask.no[word] = gather(&no_flags);
-    }
+    let mut mask = Mask::with_room_for(a.len());
+    ordered(a, b, |at_least, at_most| {
+        mask.yes.push(yes(at_least, at_most));
+        mask.no.push(no(at_least, at_most));
+    });
     mask
+}
+
+/// The words "at least" and "at most" of a column against another one or a level.
+#[inline(always)]
+fn ordered(a: &[f64], b: Right<'_>, mut put: impl FnMut(u64, u64)) {
+    let (words, rest) = a.as_chunks::<WORD>();
+    let mut last = [[f64::NAN; WORD]; 2];
+    last[0][..rest.len()].copy_from_slice(rest);
+    match b {
+        Right::Column(b) => {
+            let (others, rest) = b.as_chunks::<WORD>();
+            last[1][..rest.len()].copy_from_slice(rest);
+            lanes::compare(words.iter().zip(others), &mut put);
+        }
+        Right::Level(level) => {
+            last[1] = [level; WORD];
+            lanes::compare(words.iter().map(|word| (word, &last[1])), &mut put);
+        }
+    }
+    if !rest.is_empty() {
+        lanes::compare(std::iter::once((&last[0], &last[1])), put);
+    }
 }
 
 impl Mask {
@@ -74,6 +79,16 @@ impl Mask {
             len: 0,
             yes: Vec::new(),
             no: Vec::new(),
+        }
+    }
+
+    /// A mask of `len` bars whose words are still to be pushed.
+    fn with_room_for(len: usize) -> Self {
+        let words = len.div_ceil(WORD);
+        Mask {
+            len,
+            yes: Vec::with_capacity(words),
+            no: Vec::with_capacity(words),
         }
     }
 
@@ -114,36 +129,51 @@ impl Mask {
     /// `a > b` for every bar; absent where either is NaN. The columns have one length.
     pub fn greater(a: &[f64], b: &[f64]) -> Self {
         let len = a.len().min(b.len());
-        let (a, b) = (&a[..len], &b[..len]);
-        compare(len, |i| (a[i], b[i]), |a, b| a > b, |a, b| a <= b)
+        compared(
+            &a[..len],
+            Right::Column(&b[..len]),
+            |ge, le| ge & !le,
+            |_, le| le,
+        )
+    }
+
+    /// `a > b` and `b > a`, in one look at the columns.
+    pub fn greater_both_ways(a: &[f64], b: &[f64]) -> [Self; 2] {
+        let len = a.len().min(b.len());
+        let mut masks = [Mask::with_room_for(len), Mask::with_room_for(len)];
+        ordered(&a[..len], Right::Column(&b[..len]), |ge, le| {
+            masks[0].yes.push(ge & !le);
+            masks[0].no.push(le);
+            masks[1].yes.push(le & !ge);
+            masks[1].no.push(ge);
+        });
+        masks
     }
 
     /// `a > level` for every bar; absent where either is NaN.
     pub fn above(a: &[f64], level: f64) -> Self {
-        compare(a.len(), |i| (a[i], level), |a, b| a > b, |a, b| a <= b)
+        compared(a, Right::Level(level), |ge, le| ge & !le, |_, le| le)
     }
 
     /// `a < level` for every bar; absent where either is NaN.
     pub fn below(a: &[f64], level: f64) -> Self {
-        compare(a.len(), |i| (a[i], level), |a, b| a < b, |a, b| a >= b)
+        compared(a, Right::Level(level), |ge, le| le & !ge, |ge, _| ge)
     }
 
     /// `a == b` for every bar, exactly; absent where either is NaN.
     pub fn equal(a: &[f64], b: &[f64]) -> Self {
         let len = a.len().min(b.len());
-        let (a, b) = (&a[..len], &b[..len]);
-        compare(
-            len,
-            |i| (a[i], b[i]),
-            |a, b| a == b,
-            |a, b| (a < b) | (a > b),
+        compared(
+            &a[..len],
+            Right::Column(&b[..len]),
+            |ge, le| ge & le,
+            |ge, le| ge ^ le,
         )
     }
 
     /// `a == level` for every bar, exactly; absent where either is NaN.
     pub fn equal_to(a: &[f64], level: f64) -> Self {
-        let no = |a: f64, b: f64| (a < b) | (a > b);
-        compare(a.len(), |i| (a[i], level), |a, b| a == b, no)
+        compared(a, Right::Level(level), |ge, le| ge & le, |ge, le| ge ^ le)
     }
 
     /// Number of bars.

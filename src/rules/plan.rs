@@ -212,6 +212,15 @@ impl Plan {
         self.nodes[id.index()].op
     }
 
+    /// The node that compares the same two numbers the other way round, if there is one.
+    pub(super) fn mirrored(&self, id: ExprId) -> Option<ExprId> {
+        let node = self.node(id);
+        match node.op {
+            Op::Greater(a, b) => self.known.get(&(Op::Greater(b, a), node.frame)).copied(),
+            _ => None,
+        }
+    }
+
     /// The constant that a node is, if it is one; NaN when it never has a value.
     pub(super) fn constant(&self, id: ExprId) -> Option<f64> {
         match self.op(id) {
