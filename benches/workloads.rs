@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         eprintln!("usage: workloads DIR [w1 w3 w5 w6csv w6parquet]");
         return ExitCode::from(2);
     };
+    keep_pages();
     let folder = PathBuf::from(folder);
     let wanted = |case: &str| cases.is_empty() || cases.iter().any(|c| c == case);
     for (case, work, run) in [
@@ -53,6 +54,16 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Has glibc keep memory that is freed, as a process that reads file after file would have it: it
+/// gives back what lies free beyond twice the largest block that it ever mapped by itself and
+/// unmapped. Without this every run is handed the same pages anew, which the peers' allocators spare
+/// them. `PAPERTAPE_BENCH_TRIM=1` leaves it out.
+fn keep_pages() {
+    if std::env::var_os("PAPERTAPE_BENCH_TRIM").is_none() {
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(31 << 20)));
+    }
 }
 
 /// CPU seconds of all threads so far.

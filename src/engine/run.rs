@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::execution::Order;
 use crate::instrument::Symbol;
 use crate::portfolio::{Entry, EntryKind, IncomeRow, Trade, TradeStatus};
-use crate::units::Micros;
+use crate::units::{BarIndex, Micros};
 
 /// The ambiguity band: trades whose bar reached both stop and target, and the equity at the end
 /// under each way of settling it.
@@ -227,12 +227,19 @@ impl Run {
         if self.each.len() < 2 {
             return self;
         }
-        self.orders.sort_by_key(|o| o.decided);
-        for (i, order) in self.orders.iter_mut().enumerate() {
-            order.id = i as u32 + 1;
-        }
-        let mut by_entry = (0..self.trades.len()).collect::<Vec<_>>();
-        by_entry.sort_by_key(|&i| (self.trades[i].entry_bar, i));
+        // Small keys are sorted, each record is moved once.
+        let sorted = |bars: &mut dyn Iterator<Item = BarIndex>| {
+            let mut keys = bars.zip(0_usize..).collect::<Vec<_>>();
+            keys.sort();
+            keys.into_iter().map(|(_, old)| old).collect::<Vec<_>>()
+        };
+        let by_decision = sorted(&mut self.orders.iter().map(|o| o.decided));
+        let renumbered = (1..).zip(by_decision).map(|(id, old)| Order {
+            id,
+            ..self.orders[old].clone()
+        });
+        self.orders = renumbered.collect();
+        let by_entry = sorted(&mut self.trades.iter().map(|t| t.entry_bar));
         let mut place = vec![0; by_entry.len()];
         for (new, &old) in by_entry.iter().enumerate() {
             place[old] = new;

@@ -4,6 +4,7 @@
 //! `delimited`, Parquet in `load/parquet`; columns are named in `layout`, rows are judged in `rows`.
 //! A text file is read without touching polars.
 
+mod pages;
 mod parquet;
 
 pub(crate) use parquet::{parquet_cells, parquet_names};

@@ -5,6 +5,7 @@
 //! made daily is decided once.
 
 use crate::error::{Error, Problem, Result};
+use crate::lanes::wide;
 use crate::market::bars::{is_price, show_time};
 use crate::market::delimited::Request;
 use crate::market::layout::{NumberColumn, Plan, Shape};
@@ -363,9 +364,9 @@ fn drop_empty_rows(group: &mut Group, numbers: &[NumberColumn]) -> Option<(usize
 
 /// Every price that is missing or not positive is a problem at its line.
 fn check_prices(column: &[f64], number: &NumberColumn, lines: &Lines, problems: &mut Vec<Problem>) {
-    // A count without an early exit: nearly every column is sound, and this runs in vectors.
-    let unsound: u64 = column.iter().map(|&x| u64::from(!is_price(x))).sum();
-    if unsound == 0 {
+    // No early exit: nearly every column is sound, and this runs in vectors.
+    let all = |column: &[f64]| column.iter().fold(true, |all, x| all & is_price(*x));
+    if wide(|| all(column)) {
         return;
     }
     for (row, &x) in column.iter().enumerate().filter(|(_, x)| !is_price(**x)) {

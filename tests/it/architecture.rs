@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 /// Crates that are only named in one place. A path is a file or a folder under `src`.
 const PLACES: &[(&[&str], &[&str])] = &[
     (&["polars"], &["market/load", "market/save"]),
+    (
+        &["polars_parquet", "polars_parquet_format", "zstd"],
+        &["market/load/"],
+    ),
     (&["ta"], &["indicators/"]),
     (
         &[
@@ -115,7 +119,8 @@ fn library() -> Vec<(String, String)> {
 /// The modules in the order of `src/lib.rs`.
 fn modules(lib: &str) -> Vec<String> {
     lib.lines()
-        .filter_map(|line| line.trim().strip_prefix("pub mod "))
+        .map(|line| line.trim().trim_start_matches("pub "))
+        .filter_map(|line| line.strip_prefix("mod "))
         .filter_map(|rest| rest.strip_suffix(';'))
         .map(String::from)
         .collect()

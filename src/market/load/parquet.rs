@@ -1,11 +1,13 @@
 //! Parquet to rows, and to columns of any table: the one reader that names polars.
 //!
-//! Columns are read one after the other and change hands without a copy where they can. What the
-//! rows mean is decided in `layout` and `rows`, as for text.
+//! Columns are read one after the other: those of numbers and moments page by page by `pages`, the
+//! others by polars, changing hands without a copy where they can. What the rows mean is decided in
+//! `layout` and `rows`, as for text.
 
 use crate::error::{Error, Problem, Result};
 use crate::market::delimited::{self, Request};
 use crate::market::layout::{Field, PLAIN, Plan, Role, Sample, normal_name, shorten};
+use crate::market::load::pages::{Pages, Stop};
 use crate::market::moment;
 use crate::market::rows::{Group, Lines, PROBLEMS_MAX, Parsed};
 use crate::market::zone::Zone;
@@ -13,6 +15,8 @@ use crate::units::{DAY_MICROS, Micros};
 use polars::io::mmap::MmapBytesReader;
 use polars::prelude as pl;
 use polars::prelude::SerReader;
+use polars_parquet::parquet::metadata::{ColumnChunkMetadata, RowGroupMetadata};
+use polars_parquet::parquet::schema::types::{PhysicalType, PrimitiveLogicalType, TimeUnit};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::SeekFrom;
@@ -57,18 +61,17 @@ pub(crate) fn parquet_cells(
 ) -> Result<ParquetCells> {
     let open = || File::open(path).map_err(|e| Error::msg(e.to_string()));
     let read = || {
-        let parquet = Parquet::open(&open)?;
+        let mut parquet = Parquet::open(&open)?;
         let mut cells = ParquetCells::default();
         for &i in moments_at {
-            let column = moments(parquet.column(i)?, &parquet.names[i])?;
+            let column = parquet.moments(i)?;
             let present = |t: Micros| Some(t).filter(|t| *t != MISSING);
             cells
                 .moments
                 .push(column.into_iter().map(present).collect());
         }
         for &i in numbers_at {
-            let column = numbers(parquet.column(i)?, &parquet.names[i], &mut Vec::new())?;
-            cells.numbers.push(column);
+            cells.numbers.push(parquet.numbers(i, &mut Vec::new())?);
         }
         for &i in texts_at {
             cells
@@ -124,6 +127,7 @@ struct Parquet<'a, R> {
     metadata: std::sync::Arc<pl::FileMetadata>,
     names: Vec<String>,
     types: Vec<pl::DataType>,
+    pages: Pages<R>,
 }
 
 impl<'a, R: MmapBytesReader> Parquet<'a, R> {
@@ -146,10 +150,112 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
             .map(pl::DataType::from_arrow_field)
             .collect();
         Ok(Parquet {
+            pages: Pages::new(open()?),
             open,
             metadata,
             names,
             types,
+        })
+    }
+
+    /// The parts of a column that is no list and no group, one a row group.
+    fn chunks<'m>(
+        metadata: &'m pl::FileMetadata,
+        name: &str,
+    ) -> Option<Vec<&'m ColumnChunkMetadata>> {
+        let one = |group: &'m RowGroupMetadata| {
+            let mut under = group.columns_under_root_iter(name)?;
+            let chunk = under.next().filter(|_| under.len() == 0)?;
+            let descriptor = chunk.descriptor();
+            let flat =
+                descriptor.path_in_schema.len() == 1 && descriptor.descriptor.max_rep_level == 0;
+            flat.then_some(chunk)
+        };
+        metadata.row_groups.iter().map(one).collect()
+    }
+
+    /// A column of one physical type, read page by page; `None` when that is not how it is written.
+    fn paged<T: Copy, const W: usize>(
+        &mut self,
+        index: usize,
+        physical: PhysicalType,
+        missing: T,
+        of: impl Fn([u8; W]) -> T + Copy,
+    ) -> Result<Option<Vec<T>>> {
+        let chunks = Self::chunks(&self.metadata, &self.names[index]);
+        let is_of = |chunk: &&ColumnChunkMetadata| chunk.physical_type() == physical;
+        let Some(chunks) = chunks.filter(|chunks| chunks.iter().all(is_of)) else {
+            return Ok(None);
+        };
+        match self
+            .pages
+            .column(&chunks, self.metadata.num_rows, missing, of)
+        {
+            Ok(column) => Ok(Some(column)),
+            Err(Stop::Unknown) => Ok(None),
+            Err(Stop::Damaged) => Err(Error::msg("the Parquet file is damaged")),
+        }
+    }
+
+    /// A column of numbers, NaN where it has none.
+    fn numbers(&mut self, index: usize, problems: &mut Vec<Problem>) -> Result<Vec<f64>> {
+        let nan = f64::NAN;
+        let column = match self.types[index] {
+            pl::DataType::Float64 => {
+                self.paged(index, PhysicalType::Double, nan, f64::from_le_bytes)?
+            }
+            pl::DataType::Float32 => self.paged(index, PhysicalType::Float, nan, |four| {
+                f64::from(f32::from_le_bytes(four))
+            })?,
+            pl::DataType::Int64 => self.paged(index, PhysicalType::Int64, nan, |eight| {
+                i64::from_le_bytes(eight) as f64
+            })?,
+            pl::DataType::Int32 => self.paged(index, PhysicalType::Int32, nan, |four| {
+                f64::from(i32::from_le_bytes(four))
+            })?,
+            _ => None,
+        };
+        match column {
+            Some(column) => Ok(column),
+            None => numbers(self.column(index)?, &self.names[index], problems),
+        }
+    }
+
+    /// A column of moments, [`MISSING`] where it has none.
+    fn moments(&mut self, index: usize) -> Result<Vec<Micros>> {
+        let header = self.names[index].clone();
+        let column = match self.types[index].clone() {
+            pl::DataType::Date => self.paged(index, PhysicalType::Int32, MISSING, |four| {
+                let days = i64::from(i32::from_le_bytes(four));
+                midnight_of(days).unwrap_or(MISSING)
+            })?,
+            pl::DataType::Datetime(unit, zone) if self.is_stored_in(index, unit) => {
+                let wall_clock = wall_clocks(unit, zone.as_ref(), &header)?;
+                self.paged(index, PhysicalType::Int64, MISSING, move |eight| {
+                    wall_clock(i64::from_le_bytes(eight)).unwrap_or(MISSING)
+                })?
+            }
+            _ => None,
+        };
+        match column {
+            Some(column) => Ok(column),
+            None => moments(self.column(index)?, &header),
+        }
+    }
+
+    /// Whether the numbers of a column of moments count the unit of its type.
+    fn is_stored_in(&self, index: usize, unit: pl::TimeUnit) -> bool {
+        let chunks = Self::chunks(&self.metadata, &self.names[index]).unwrap_or_default();
+        chunks.iter().all(|chunk| {
+            let of = &chunk.descriptor().descriptor.primitive_type.logical_type;
+            let Some(PrimitiveLogicalType::Timestamp { unit: stored, .. }) = of else {
+                return false;
+            };
+            match stored {
+                TimeUnit::Milliseconds => unit == pl::TimeUnit::Milliseconds,
+                TimeUnit::Microseconds => unit == pl::TimeUnit::Microseconds,
+                TimeUnit::Nanoseconds => unit == pl::TimeUnit::Nanoseconds,
+            }
         })
     }
 
@@ -164,7 +270,7 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         column.ok_or_else(|| Error::msg("the Parquet file lacks a column of its own list"))
     }
 
-    fn read(&self, request: &Request<'_>) -> Result<Parsed> {
+    fn read(&mut self, request: &Request<'_>) -> Result<Parsed> {
         let plan = self.plan(request)?;
         let mut parsed = Parsed {
             plan,
@@ -181,12 +287,11 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
             let header = &parsed.plan.headers[index];
             match *role {
                 Role::Skip => {}
-                Role::Date => rows.time = moments(self.column(index)?, header)?,
+                Role::Date => rows.time = self.moments(index)?,
                 Role::Clock => rows.clock = Some(clocks(self.column(index)?, header)?),
                 Role::Symbol => rows.symbol = Some(texts(&self.column(index)?, header)?),
                 Role::Number(slot) => {
-                    rows.columns[slot] =
-                        numbers(self.column(index)?, header, &mut parsed.problems)?;
+                    rows.columns[slot] = self.numbers(index, &mut parsed.problems)?;
                 }
             }
         }
@@ -337,29 +442,9 @@ fn column_error(header: &str, message: String) -> Error {
 /// A column of moments: dates, date-times of any unit and zone, text, epoch numbers.
 fn moments(column: pl::Column, header: &str) -> Result<Vec<Micros>> {
     match column.dtype().clone() {
-        pl::DataType::Date => integers(column, |day| {
-            day.checked_mul(DAY_MICROS).filter(|t| in_range(*t))
-        }),
+        pl::DataType::Date => integers(column, midnight_of),
         pl::DataType::Datetime(unit, zone) => {
-            let zone = match zone.as_ref().map(|zone| zone.as_str()) {
-                None => Zone::Fixed(0),
-                Some(name) => Zone::find(name).ok_or_else(|| {
-                    let message = format!(
-                        "the time zone {name} is not known here; write the column without a zone"
-                    );
-                    column_error(header, message)
-                })?,
-            };
-            let to_micros = |x: i64| match unit {
-                pl::TimeUnit::Nanoseconds => Some(x.div_euclid(1000)),
-                pl::TimeUnit::Microseconds => Some(x),
-                pl::TimeUnit::Milliseconds => x.checked_mul(1000),
-            };
-            integers(column, |x| {
-                to_micros(x)
-                    .filter(|t| in_range(*t))
-                    .map(|t| zone.wall_clock(t))
-            })
+            integers(column, wall_clocks(unit, zone.as_ref(), header)?)
         }
         dtype if dtype.is_integer() => {
             integers(column, |x| moment::parse(x.to_string().as_bytes()))
@@ -376,6 +461,38 @@ fn moments(column: pl::Column, header: &str) -> Result<Vec<Micros>> {
             format!("a column of type {dtype} is not a date"),
         )),
     }
+}
+
+/// The midnight of a day counted from 1970.
+fn midnight_of(day: i64) -> Option<Micros> {
+    day.checked_mul(DAY_MICROS).filter(|t| in_range(*t))
+}
+
+/// What turns the numbers behind a column of moments into wall clocks.
+fn wall_clocks(
+    unit: pl::TimeUnit,
+    zone: Option<&pl::TimeZone>,
+    header: &str,
+) -> Result<impl Fn(i64) -> Option<Micros> + Copy + use<>> {
+    let zone = match zone.map(|zone| zone.as_str()) {
+        None => Zone::Fixed(0),
+        Some(name) => Zone::find(name).ok_or_else(|| {
+            let message =
+                format!("the time zone {name} is not known here; write the column without a zone");
+            column_error(header, message)
+        })?,
+    };
+    let to_micros = move |x: i64| match unit {
+        pl::TimeUnit::Nanoseconds => Some(x.div_euclid(1000)),
+        pl::TimeUnit::Microseconds => Some(x),
+        pl::TimeUnit::Milliseconds => x.checked_mul(1000),
+    };
+    // The common zone is looked at first, where it costs an addition.
+    let wall_clock = move |t: Micros| match zone {
+        Zone::Fixed(offset) => t + offset,
+        zone => zone.wall_clock(t),
+    };
+    Ok(move |x: i64| to_micros(x).filter(|t| in_range(*t)).map(wall_clock))
 }
 
 /// Years 1000 to 9999, as everywhere in the loader.
