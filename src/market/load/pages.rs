@@ -1,7 +1,7 @@
 //! Pages of a Parquet column, one after the other, straight into the column that a tape holds.
 //!
-//! Reads what price files are made of: numbers of a fixed width, plain or by dictionary, with or
-//! without missing values, in pages of either version. Whatever else there is (lists, delta
+//! Reads what price files are made of: numbers of a fixed width and texts, plain or by dictionary,
+//! with or without missing values, in pages of either version. Whatever else there is (lists, delta
 //! encodings, ...) is left to polars. Every count that a file states is held against what is there
 //! before room is made for it, so that a damaged file ends as an error. The format is that of
 //! <https://parquet.apache.org/docs/file-format/>.
@@ -12,6 +12,7 @@ use polars_parquet::parquet::compression::{Compression, DecompressionContext, de
 use polars_parquet::parquet::metadata::ColumnChunkMetadata;
 use polars_parquet_format::thrift::protocol::TCompactInputProtocol;
 use polars_parquet_format::{DataPageHeader, DataPageHeaderV2, Encoding, PageHeader, PageType};
+use std::collections::HashMap;
 use zstd::bulk::Decompressor;
 
 /// Why a column was not read here.
@@ -27,6 +28,9 @@ type Step<T> = std::result::Result<T, Stop>;
 
 /// No header of a page is longer, statistics included.
 const HEADER_BYTES_MAX: usize = 1 << 24;
+
+/// How much shorter Snappy, LZ4 and DEFLATE make a page at best (DEFLATE: 1032 times).
+const BEST_RATIO: usize = 1100;
 
 /// A file whose columns are read one after the other, in the same working memory.
 pub(super) struct Pages<R> {
@@ -55,12 +59,64 @@ impl<R: MmapBytesReader> Pages<R> {
     }
 
     /// The column that `chunks` are the parts of, `rows` values of `W` bytes each read by `of`.
-    pub(super) fn column<T: Copy, const W: usize>(
+    pub(super) fn numbers<T: Copy, const W: usize>(
         &mut self,
         chunks: &[&ColumnChunkMetadata],
         rows: usize,
         missing: T,
-        of: impl Fn([u8; W]) -> T + Copy,
+        of: impl Fn([u8; W]) -> T,
+    ) -> Step<Vec<T>> {
+        let plain = |bytes: &[u8], count: usize, out: &mut Vec<T>| {
+            let values = bytes.as_chunks::<W>().0.get(..count);
+            let values = values.ok_or(Stop::Damaged)?;
+            out.extend(values.iter().map(|bytes| of(*bytes)));
+            Ok(())
+        };
+        self.column(chunks, rows, W, missing, plain)
+    }
+
+    /// A column of texts, trimmed; `None` where there is none.
+    pub(super) fn texts(
+        &mut self,
+        chunks: &[&ColumnChunkMetadata],
+        rows: usize,
+    ) -> Step<Vec<Option<String>>> {
+        const NONE: u32 = u32::MAX;
+        let mut known: Vec<String> = Vec::new();
+        let mut places: HashMap<String, u32> = HashMap::new();
+        let plain = |mut bytes: &[u8], count: usize, out: &mut Vec<u32>| {
+            for _ in 0..count {
+                let (len, rest) = bytes.split_first_chunk::<4>().ok_or(Stop::Damaged)?;
+                bytes = rest;
+                let text = taken(&mut bytes, i32::from_le_bytes(*len))?;
+                let text = std::str::from_utf8(text).map_err(|_| Stop::Damaged)?;
+                let text = text.trim();
+                out.push(match places.get(text) {
+                    Some(place) => *place,
+                    None => {
+                        let place = u32::try_from(known.len()).map_err(|_| Stop::Unknown)?;
+                        places.insert(text.to_string(), place);
+                        known.push(text.to_string());
+                        place
+                    }
+                });
+            }
+            Ok(())
+        };
+        let column = self.column(chunks, rows, usize::MAX, NONE, plain)?;
+        let text = |place: u32| known.get(place as usize).cloned();
+        Ok(column.into_iter().map(text).collect())
+    }
+
+    /// A column whose plain values are read by `plain(bytes, count, out)`; none of them takes more
+    /// than `width_max` bytes.
+    fn column<T: Copy>(
+        &mut self,
+        chunks: &[&ColumnChunkMetadata],
+        rows: usize,
+        width_max: usize,
+        missing: T,
+        plain: impl FnMut(&[u8], usize, &mut Vec<T>) -> Step<()>,
     ) -> Step<Vec<T>> {
         let mut column = Vec::new();
         column.try_reserve_exact(rows).map_err(|_| Stop::Damaged)?;
@@ -69,8 +125,9 @@ impl<R: MmapBytesReader> Pages<R> {
         let mut decoder = Decoder {
             unpacker: &mut self.unpacker,
             indices: &mut self.indices,
+            width_max,
             missing,
-            of,
+            plain,
         };
         for chunk in chunks {
             let values = usize::try_from(chunk.num_values()).map_err(|_| Stop::Damaged)?;
@@ -90,32 +147,32 @@ impl<R: MmapBytesReader> Pages<R> {
 }
 
 /// What the pages of one column are decoded with.
-struct Decoder<'a, T, F> {
+struct Decoder<'a, T, P> {
     unpacker: &'a mut Unpacker,
     indices: &'a mut Vec<u32>,
+    width_max: usize,
     missing: T,
-    of: F,
+    plain: P,
 }
 
-impl<T: Copy, F> Decoder<'_, T, F> {
+impl<T: Copy, P: FnMut(&[u8], usize, &mut Vec<T>) -> Step<()>> Decoder<'_, T, P> {
     /// Appends the `values` of a chunk to the column.
-    fn decode<const W: usize>(
+    fn decode(
         &mut self,
         chunk: &ColumnChunkMetadata,
         mut rest: &[u8],
         values: usize,
         column: &mut Vec<T>,
-    ) -> Step<()>
-    where
-        F: Fn([u8; W]) -> T + Copy,
-    {
+    ) -> Step<()> {
         let may_miss = match chunk.descriptor().descriptor.max_def_level {
             0 => false,
             1 => true,
             _ => return Err(Stop::Unknown),
         };
         // Plain values, a bit for each that may be missing, and some room for how it is told.
-        let bytes_max = values.saturating_mul(W + 1) + HEADER_BYTES_MAX;
+        let bytes_max = values
+            .saturating_mul(self.width_max.saturating_add(1))
+            .saturating_add(HEADER_BYTES_MAX);
         let end = column.len() + values;
         let mut dictionary: Vec<T> = Vec::new();
         while column.len() < end {
@@ -132,10 +189,10 @@ impl<T: Copy, F> Decoder<'_, T, F> {
                     if !matches!(head.encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
                         return Err(Stop::Unknown);
                     }
-                    let plain = self.unpacker.unpacked(kind, body, size)?.as_chunks::<W>().0;
                     let count = usize::try_from(head.num_values).map_err(|_| Stop::Damaged)?;
-                    let plain = plain.get(..count).ok_or(Stop::Damaged)?;
-                    dictionary = plain.iter().map(|bytes| (self.of)(*bytes)).collect();
+                    let page = self.unpacker.unpacked(kind, body, size)?;
+                    dictionary.clear();
+                    (self.plain)(page, count, &mut dictionary)?;
                     continue;
                 }
                 PageType::DATA_PAGE => {
@@ -152,8 +209,14 @@ impl<T: Copy, F> Decoder<'_, T, F> {
             if values.count > end - column.len() {
                 return Err(Stop::Damaged);
             }
-            let (missing, of) = (self.missing, self.of);
-            append(&values, &dictionary, missing, of, self.indices, column)?;
+            append(
+                &values,
+                &dictionary,
+                self.missing,
+                &mut self.plain,
+                self.indices,
+                column,
+            )?;
         }
         Ok(())
     }
@@ -219,11 +282,11 @@ fn second_version<'a>(
 }
 
 /// Appends the values of a page to the column.
-fn append<T: Copy, const W: usize>(
+fn append<T: Copy>(
     values: &Values<'_>,
     dictionary: &[T],
     missing: T,
-    of: impl Fn([u8; W]) -> T + Copy,
+    plain: &mut impl FnMut(&[u8], usize, &mut Vec<T>) -> Step<()>,
     indices: &mut Vec<u32>,
     column: &mut Vec<T>,
 ) -> Step<()> {
@@ -234,11 +297,7 @@ fn append<T: Copy, const W: usize>(
         Some(defined) => defined.iter().filter(|defined| **defined).count(),
     };
     match values.encoding {
-        Encoding::PLAIN => {
-            let plain = values.bytes.as_chunks::<W>().0.get(..present);
-            let plain = plain.ok_or(Stop::Damaged)?;
-            column.extend(plain.iter().map(|bytes| of(*bytes)));
-        }
+        Encoding::PLAIN => plain(values.bytes, present, column)?,
         Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => {
             if present > 0 {
                 let (width, runs) = values.bytes.split_first().ok_or(Stop::Damaged)?;
@@ -392,6 +451,13 @@ impl Unpacker {
                 written.map_err(|_| Stop::Damaged)?;
             }
             other => {
+                // A damaged size is not believed; Brotli alone may compress better.
+                if size > body.len().saturating_mul(BEST_RATIO) {
+                    return Err(match other {
+                        Compression::Brotli => Stop::Unknown,
+                        _ => Stop::Damaged,
+                    });
+                }
                 self.page.resize(size, 0);
                 let mut context = DecompressionContext::Unset;
                 let done = decompress(other, body, &mut self.page, &mut context);

@@ -74,9 +74,7 @@ pub(crate) fn parquet_cells(
             cells.numbers.push(parquet.numbers(i, &mut Vec::new())?);
         }
         for &i in texts_at {
-            cells
-                .texts
-                .push(texts(&parquet.column(i)?, &parquet.names[i])?);
+            cells.texts.push(parquet.texts(i)?);
         }
         Ok(cells)
     };
@@ -120,6 +118,15 @@ fn is_plausible(metadata: &pl::FileMetadata, end: u64) -> bool {
             .all(|range| range.start <= range.end && range.end <= end)
 }
 
+/// What `pages` read; `None` for polars to try.
+fn read_here<T>(column: std::result::Result<T, Stop>) -> Result<Option<T>> {
+    match column {
+        Ok(column) => Ok(Some(column)),
+        Err(Stop::Unknown) => Ok(None),
+        Err(Stop::Damaged) => Err(Error::msg("the Parquet file is damaged")),
+    }
+}
+
 /// A Parquet file whose columns are read one after the other, so that at no time more than one is
 /// there twice.
 struct Parquet<'a, R> {
@@ -158,10 +165,12 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         })
     }
 
-    /// The parts of a column that is no list and no group, one a row group.
+    /// The parts of a column that is no list and no group, one a row group, if they are all of that
+    /// physical type.
     fn chunks<'m>(
         metadata: &'m pl::FileMetadata,
         name: &str,
+        physical: PhysicalType,
     ) -> Option<Vec<&'m ColumnChunkMetadata>> {
         let one = |group: &'m RowGroupMetadata| {
             let mut under = group.columns_under_root_iter(name)?;
@@ -169,7 +178,7 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
             let descriptor = chunk.descriptor();
             let flat =
                 descriptor.path_in_schema.len() == 1 && descriptor.descriptor.max_rep_level == 0;
-            flat.then_some(chunk)
+            (flat && chunk.physical_type() == physical).then_some(chunk)
         };
         metadata.row_groups.iter().map(one).collect()
     }
@@ -180,21 +189,29 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         index: usize,
         physical: PhysicalType,
         missing: T,
-        of: impl Fn([u8; W]) -> T + Copy,
+        of: impl Fn([u8; W]) -> T,
     ) -> Result<Option<Vec<T>>> {
-        let chunks = Self::chunks(&self.metadata, &self.names[index]);
-        let is_of = |chunk: &&ColumnChunkMetadata| chunk.physical_type() == physical;
-        let Some(chunks) = chunks.filter(|chunks| chunks.iter().all(is_of)) else {
+        let Some(chunks) = Self::chunks(&self.metadata, &self.names[index], physical) else {
             return Ok(None);
         };
-        match self
-            .pages
-            .column(&chunks, self.metadata.num_rows, missing, of)
-        {
-            Ok(column) => Ok(Some(column)),
-            Err(Stop::Unknown) => Ok(None),
-            Err(Stop::Damaged) => Err(Error::msg("the Parquet file is damaged")),
+        let rows = self.metadata.num_rows;
+        read_here(self.pages.numbers(&chunks, rows, missing, of))
+    }
+
+    /// A column of texts.
+    fn texts(&mut self, index: usize) -> Result<Vec<Option<String>>> {
+        let chunks = Self::chunks(&self.metadata, &self.names[index], PhysicalType::ByteArray);
+        let is_text = |chunk: &&ColumnChunkMetadata| {
+            let of = &chunk.descriptor().descriptor.primitive_type.logical_type;
+            *of == Some(PrimitiveLogicalType::String)
+        };
+        if let Some(chunks) = chunks.filter(|chunks| chunks.iter().all(is_text)) {
+            let rows = self.metadata.num_rows;
+            if let Some(column) = read_here(self.pages.texts(&chunks, rows))? {
+                return Ok(column);
+            }
         }
+        texts(&self.column(index)?, &self.names[index])
     }
 
     /// A column of numbers, NaN where it has none.
@@ -210,9 +227,19 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
             pl::DataType::Int64 => self.paged(index, PhysicalType::Int64, nan, |eight| {
                 i64::from_le_bytes(eight) as f64
             })?,
-            pl::DataType::Int32 => self.paged(index, PhysicalType::Int32, nan, |four| {
-                f64::from(i32::from_le_bytes(four))
+            pl::DataType::UInt64 => self.paged(index, PhysicalType::Int64, nan, |eight| {
+                u64::from_le_bytes(eight) as f64
             })?,
+            pl::DataType::Int8 | pl::DataType::Int16 | pl::DataType::Int32 => {
+                self.paged(index, PhysicalType::Int32, nan, |four| {
+                    f64::from(i32::from_le_bytes(four))
+                })?
+            }
+            pl::DataType::UInt8 | pl::DataType::UInt16 | pl::DataType::UInt32 => {
+                self.paged(index, PhysicalType::Int32, nan, |four| {
+                    f64::from(u32::from_le_bytes(four))
+                })?
+            }
             _ => None,
         };
         match column {
@@ -245,8 +272,8 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
 
     /// Whether the numbers of a column of moments count the unit of its type.
     fn is_stored_in(&self, index: usize, unit: pl::TimeUnit) -> bool {
-        let chunks = Self::chunks(&self.metadata, &self.names[index]).unwrap_or_default();
-        chunks.iter().all(|chunk| {
+        let chunks = Self::chunks(&self.metadata, &self.names[index], PhysicalType::Int64);
+        chunks.unwrap_or_default().iter().all(|chunk| {
             let of = &chunk.descriptor().descriptor.primitive_type.logical_type;
             let Some(PrimitiveLogicalType::Timestamp { unit: stored, .. }) = of else {
                 return false;
@@ -289,7 +316,7 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
                 Role::Skip => {}
                 Role::Date => rows.time = self.moments(index)?,
                 Role::Clock => rows.clock = Some(clocks(self.column(index)?, header)?),
-                Role::Symbol => rows.symbol = Some(texts(&self.column(index)?, header)?),
+                Role::Symbol => rows.symbol = Some(self.texts(index)?),
                 Role::Number(slot) => {
                     rows.columns[slot] = self.numbers(index, &mut parsed.problems)?;
                 }
