@@ -376,3 +376,12 @@ fn these_tests_can_fail() {
     );
     assert!(long_functions("x.rs", "fn f() {\n}\n").is_empty());
 }
+
+#[test]
+fn unsafe_code_has_one_home() {
+    for (name, text) in sources() {
+        let is_home = name == "lanes.rs";
+        let has_any = code(&text).contains("unsafe ");
+        assert_eq!(has_any, is_home, "{name}");
+    }
+}
