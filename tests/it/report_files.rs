@@ -229,7 +229,6 @@ fn files(run: &Run) -> Vec<folder::NewFile> {
         seed: 42,
         sweep: None,
         trials: None,
-        sweep: None,
         files: hashes.collect(),
     };
     files.push((manifest::FILE_NAME.to_string(), manifest.to_bytes()));

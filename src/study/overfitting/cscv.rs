@@ -332,13 +332,13 @@ fn add(target: &mut Level, a: &Level, b: &Level) {
 /// sum |sum| / squares. The ratio grows with it, it needs no root, and trials with equal sums have
 /// equal ones to the last bit, so that ties are ties.
 fn keys(level: &Level, n: f64, keys: &mut [f64; TILE]) {
-    for i in 0..TILE {
-        let (sum, squares) = (level.sum[i], level.squares[i]);
-        let key = sum * sum.abs() / squares;
-        keys[i] = if is_flat(sum * sum, squares, n) {
+    let sums = level.sum.iter().zip(&level.squares);
+    for (key, (sum, squares)) in keys.iter_mut().zip(sums) {
+        let ratio = sum * sum.abs() / squares;
+        *key = if is_flat(sum * sum, *squares, n) {
             0.0
         } else {
-            key
+            ratio
         };
     }
 }
