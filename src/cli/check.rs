@@ -3,7 +3,7 @@
 //! of a simulation is shown.
 
 use crate::cli::flags::StrategyFlags;
-use crate::cli::{Context, Exit, Format, page};
+use crate::cli::{Context, Exit, Format, holdout, page};
 use papertape::engine::read_market;
 use papertape::error::Result;
 use papertape::market::show_time;
@@ -58,7 +58,7 @@ struct Looked {
 }
 
 fn look(file: &Path, flags: &StrategyFlags, io: &mut Context) -> Result<Looked> {
-    let strategy = Strategy::read(file, &flags.overrides())?;
+    let strategy = holdout::read(file, flags, "check")?;
     let market = read_market(&strategy, false)?;
     for note in &market.notes {
         io.detail(note);

@@ -2,12 +2,11 @@
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::simulated;
-use crate::cli::{Context, Exit, Format, page};
+use crate::cli::{Context, Exit, Format, holdout, page};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::comparison::Comparison;
 use papertape::report::contents;
 use papertape::report::record::Record;
-use papertape::strategy::Strategy;
 use papertape::study;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +67,7 @@ fn record(path: &Path, flags: &StrategyFlags, seed: u64) -> Result<Record> {
     if path.is_dir() {
         return Record::read(path);
     }
-    let strategy = Strategy::read(path, &flags.overrides())?;
+    let strategy = holdout::read(path, flags, "compare")?;
     Ok(Record::of(&simulated(&strategy, None, seed)?.judged))
 }
 

@@ -2,12 +2,11 @@
 //! library's `engine::explain`; here it is laid out.
 
 use crate::cli::flags::{StrategyFlags, date};
-use crate::cli::{Context, Exit, Format, page};
+use crate::cli::{Context, Exit, Format, holdout, page};
 use chrono::NaiveDate;
 use papertape::engine::{DatedOrder, Explanation, explain, read_market};
 use papertape::market::show_time;
 use papertape::rules::{Step, Value};
-use papertape::strategy::Strategy;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -28,7 +27,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, io: &mut Context) -> papertape::error::Result<Exit> {
-    let strategy = Strategy::read(&args.file, &args.flags.overrides())?;
+    let strategy = holdout::read(&args.file, &args.flags, "explain")?;
     let market = read_market(&strategy, false)?;
     let explained = explain(&market, &strategy, args.at, args.symbol.as_deref())?;
     match io.format {

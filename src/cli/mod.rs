@@ -16,6 +16,7 @@ mod errors;
 mod eval;
 mod explain;
 mod flags;
+mod holdout;
 mod list;
 mod man;
 mod metrics;
@@ -28,6 +29,7 @@ mod simulated;
 mod stress;
 mod sweep;
 mod verify;
+mod walk_forward;
 
 pub(crate) use context::{Context, Exit, Format};
 
@@ -87,6 +89,8 @@ enum Verb {
     Stress(stress::Args),
     /// Try every combination of the values of params and keys, and rank them
     Sweep(sweep::Args),
+    /// Choose parameters on the past, judge them on the future, again and again
+    WalkForward(walk_forward::Args),
     /// Put strategies and finished runs side by side
     Compare(compare::Args),
     /// Check, show or import files of prices
@@ -122,6 +126,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Run(args) => run::run(args, io),
         Verb::Stress(args) => stress::run(args, io),
         Verb::Sweep(args) => sweep::run(args, io),
+        Verb::WalkForward(args) => walk_forward::run(args, io),
         Verb::Compare(args) => compare::run(args, io),
         Verb::Rerun(args) => rerun::run(args, io),
         Verb::Verify(args) => verify::run(args, io),

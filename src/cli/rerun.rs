@@ -1,7 +1,7 @@
 //! `rerun DIR`: makes a finished run again from its manifest, and compares byte for byte.
 
 use crate::cli::simulated::simulated;
-use crate::cli::{Context, Exit, Format};
+use crate::cli::{Context, Exit, Format, walk_forward};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::contents;
 use papertape::report::manifest::{
@@ -30,17 +30,21 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     let dir = args.dir.canonicalize().unwrap_or_else(|_| args.dir.clone());
     go_to_start(&dir, &manifest);
     let mut causes = changed_inputs(&manifest);
+    let overrides = overrides(&manifest.flags)?;
     let strategy = Strategy::parse(
         &manifest.strategy.text,
         &manifest.strategy.file,
         Path::new(&manifest.strategy.file)
             .parent()
             .unwrap_or(Path::new("")),
-        &overrides(&manifest.flags)?,
+        &overrides,
     )?;
     causes.extend(changed_strategy(&manifest.strategy));
-    let again = simulated(&strategy, Some(manifest.flags.clone()), manifest.seed)?;
-    let different = compared(&dir, &again.files);
+    let again = match &manifest.flags.walk_forward {
+        Some(_) => walk_forward::again(strategy, overrides, &manifest, io)?,
+        None => simulated(&strategy, Some(manifest.flags.clone()), manifest.seed)?.files,
+    };
+    let different = compared(&dir, &again);
     let same = different.is_empty();
     let shown = contents::shown(&args.dir);
     match io.format {
@@ -58,7 +62,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
             });
             io.print(format!("{object}\n"));
         }
-        _ => io.print(told(&shown, again.files.len(), &different, &causes)),
+        _ => io.print(told(&shown, again.len(), &different, &causes)),
     }
     Ok(if same { Exit::Done } else { Exit::CheckFailed })
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::{Simulated, kept, simulated};
-use crate::cli::{Context, Exit, Format, page};
+use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use papertape::engine;
 use papertape::error::{Error, Problem, Result};
@@ -106,6 +106,7 @@ fn job(file: &Path, args: &Args) -> Result<Job> {
         None => Path::new(REPORTS).join(&strategy.stem),
     };
     folder::claim(&folder, &strategy.name, &contents::shown(file), args.force)?;
+    holdout::record(&strategy, "run", Some(&folder))?;
     Ok(Job { strategy, folder })
 }
 
@@ -176,7 +177,7 @@ fn print(finished: &[(&Job, Simulated)], several: bool, io: &mut Context) {
 /// The path that speed is measured with: the least that answers how a strategy did.
 fn bare(args: &Args, io: &mut Context) -> Result<Exit> {
     let done = study::each(&args.files, io.jobs, |file| {
-        let strategy = Strategy::read(file, &args.strategy.overrides())?;
+        let strategy = holdout::read(file, &args.strategy, "run")?;
         let market = engine::read_market(&strategy, false)?;
         let run = engine::backtest_bare(&market, &strategy)?;
         Ok((strategy.name, metrics::bare_of_run(&run)))

@@ -190,8 +190,29 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }
-        Kind::Axis => json!({ "type": ["array", "object"] }),
+        Kind::Axis => axis_schema(),
     }
+}
+
+/// A list of values, or a range of numbers or days.
+fn axis_schema() -> Value {
+    let value =
+        json!({ "anyOf": [{ "type": "number" }, { "type": "string" }, { "type": "boolean" }] });
+    json!({ "anyOf": [
+        { "type": "array", "items": value, "minItems": 1 },
+        {
+            "type": "object",
+            "properties": {
+                "from": value,
+                "to": value,
+                "step": value,
+                "count": { "type": "integer", "minimum": 1 },
+                "log": { "type": "boolean" },
+            },
+            "required": ["from", "to"],
+            "additionalProperties": false,
+        },
+    ] })
 }
 
 fn number_schema(range: Range) -> Value {

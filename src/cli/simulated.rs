@@ -46,5 +46,6 @@ pub(crate) fn kept(flags: &StrategyFlags) -> Flags {
         end: flags.end.map(|day| day.to_string()),
         columns: flags.columns.iter().map(pair).collect(),
         open_holdout: flags.open_holdout,
+        walk_forward: None,
     }
 }

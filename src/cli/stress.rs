@@ -2,10 +2,9 @@
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::{Simulated, simulated};
-use crate::cli::{Context, Exit, Format, page};
+use crate::cli::{Context, Exit, Format, holdout, page};
 use papertape::error::Result;
 use papertape::report::stress;
-use papertape::strategy::Strategy;
 use papertape::study;
 use std::path::{Path, PathBuf};
 
@@ -46,7 +45,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
 }
 
 fn one(file: &Path, flags: &StrategyFlags, seed: u64) -> Result<Simulated> {
-    simulated(&Strategy::read(file, &flags.overrides())?, None, seed)
+    simulated(&holdout::read(file, flags, "stress")?, None, seed)
 }
 
 fn show(run: &Simulated, is_further: bool, io: &mut Context) {

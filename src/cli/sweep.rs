@@ -4,7 +4,7 @@
 
 use crate::cli::flags::{StrategyFlags, pair};
 use crate::cli::simulated::kept;
-use crate::cli::{Context, Exit, Format, page};
+use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::contents;
@@ -170,6 +170,7 @@ fn goal_of(key: &str) -> Result<Goal> {
 
 fn swept(file: &Path, args: &Args, io: &mut Context) -> Result<Exit> {
     let strategy = strategy(file, args)?;
+    holdout::record(&strategy, "sweep", args.out.as_deref())?;
     let sort = args.sort.as_deref().map(goal_of).transpose()?;
     let overrides = args.strategy.overrides();
     let field = Field::new(strategy, overrides, io.jobs, !args.bare)?;

@@ -58,6 +58,8 @@ pub struct CaveatInputs {
     pub adjusted_columns: Vec<String>,
     /// Symbols left out of a benchmark for want of a first bar.
     pub benchmark_left_out: Vec<String>,
+    /// First day of the stretch that the strategy holds out, and whether it was opened.
+    pub holdout: Option<(String, bool)>,
 }
 
 /// One reason to believe a result less, with what to do about it. [`fmt::Display`] is one
@@ -130,6 +132,21 @@ pub enum Caveat {
         /// The columns.
         columns: Vec<String>,
     },
+    /// The last stretch of the data is sealed.
+    HoldoutSealed {
+        /// Its first day.
+        from: String,
+    },
+    /// The sealed stretch was read.
+    HoldoutOpened {
+        /// Its first day.
+        from: String,
+    },
+    /// A walk forward of few folds.
+    FewFolds {
+        /// How many.
+        folds: usize,
+    },
     /// A benchmark holds less than its name says.
     BenchmarkIncomplete {
         /// Symbols left out.
@@ -150,6 +167,13 @@ pub fn caveats(facts: &CaveatInputs) -> Vec<Caveat> {
 
 fn of_sample(facts: &CaveatInputs) -> Vec<Caveat> {
     let mut found = Vec::new();
+    if let Some((from, is_open)) = &facts.holdout {
+        let from = from.clone();
+        found.push(match is_open {
+            true => Caveat::HoldoutOpened { from },
+            false => Caveat::HoldoutSealed { from },
+        });
+    }
     if let Some(trials) = facts.in_sample_trials {
         found.push(Caveat::InSample { trials });
     }
@@ -252,6 +276,9 @@ impl Caveat {
             Caveat::StaleEnd { .. } => "stale_end",
             Caveat::AmbiguousStops { .. } => "ambiguous_stops",
             Caveat::InSample { .. } => "in_sample",
+            Caveat::HoldoutSealed { .. } => "holdout_sealed",
+            Caveat::HoldoutOpened { .. } => "holdout_opened",
+            Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
             Caveat::BenchmarkIncomplete { .. } => "benchmark_incomplete",
         }
@@ -300,6 +327,19 @@ impl fmt::Display for Caveat {
             Caveat::InSample { trials } => write!(
                 f,
                 "In-sample: these parameters are the best of {trials} on this very data. Believe walk-forward instead."
+            ),
+            Caveat::HoldoutSealed { from } => write!(
+                f,
+                "The days from {from} on are held out and were not read. Look at them once, at the very end, with --open-holdout."
+            ),
+            Caveat::HoldoutOpened { from } => write!(
+                f,
+                "The held-out days from {from} on were read. Whatever is chosen from now on has seen them: they judge nothing again."
+            ),
+            Caveat::FewFolds { folds } => write!(
+                f,
+                "Only {}: one lucky window decides. Shorten the test windows, or give more data.",
+                if *folds == 1 { "1 fold".to_owned() } else { format!("{folds} folds") }
             ),
             Caveat::AdjustedColumn { columns } => write!(
                 f,

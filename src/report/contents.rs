@@ -8,9 +8,11 @@ use crate::report::manifest::{
     self, Assumption, FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
-use crate::report::{csv, json, pictures};
+use crate::report::{csv, json, pictures, walk_forward};
 use crate::strategy::{Rate, Strategy};
+use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};
+use serde_json::Value;
 use std::path::Path;
 
 /// The files of a run, the manifest last. `flags` are those of the command line that changed the
@@ -25,6 +27,42 @@ pub fn of_run(
     summary: &Summary,
     flags: Flags,
 ) -> Result<Vec<NewFile>> {
+    let files = tables_and_charts(strategy, market, judged, summary)?;
+    let object = |names: &[String]| json::object(summary, names);
+    let settings = (flags, judged.seed, None);
+    finished(strategy, market, settings, files, object)
+}
+
+/// The files of a walk forward: those of its stitched run, the folds, and their chart.
+///
+/// # Errors
+/// As [`of_run`].
+pub fn of_walk_forward(
+    strategy: &Strategy,
+    market: &Market,
+    (walk, judged): (&Walk, &Judged),
+    summary: &Summary,
+    flags: Flags,
+) -> Result<Vec<NewFile>> {
+    let mut files = tables_and_charts(strategy, market, judged, summary)?;
+    let folds = walk_forward::csv(walk, summary.period.is_intraday);
+    files.push(("folds.csv".to_string(), folds));
+    if strategy.report.charts {
+        let chart = walk_forward::picture(walk, summary, judged)?;
+        files.push(("walk-forward.png".to_string(), chart));
+    }
+    let object = |names: &[String]| walk_forward::object(walk, summary, names);
+    let settings = (flags, judged.seed, Some(walk.trials as u64));
+    finished(strategy, market, settings, files, object)
+}
+
+/// What a run's folder holds beside its figures and its manifest.
+fn tables_and_charts(
+    strategy: &Strategy,
+    market: &Market,
+    judged: &Judged,
+    summary: &Summary,
+) -> Result<Vec<NewFile>> {
     let run = &judged.outcome.run;
     let benchmarks = judged.outcome.benchmarks.iter();
     let benchmarks: Vec<(&str, &[f64])> = benchmarks
@@ -32,7 +70,6 @@ pub fn of_run(
         .collect();
     let drawdown = &judged.curves.drawdown;
     let mut files = vec![
-        ("metrics.json".to_string(), Vec::new()),
         (
             "equity.csv".to_string(),
             csv::equity(run, drawdown, &benchmarks),
@@ -50,10 +87,26 @@ pub fn of_run(
         let drawn = series(market, strategy, run);
         files.extend(pictures::of_run(summary, judged, market, &drawn)?);
     }
+    Ok(files)
+}
+
+/// Flags, seed and trials of a manifest.
+type Settings = (Flags, u64, Option<u64>);
+
+/// The files with `metrics.json` before them and the manifest after them; `object` is told the names
+/// of all.
+fn finished(
+    strategy: &Strategy,
+    market: &Market,
+    settings: Settings,
+    mut files: Vec<NewFile>,
+    object: impl Fn(&[String]) -> Value,
+) -> Result<Vec<NewFile>> {
+    files.insert(0, ("metrics.json".to_string(), Vec::new()));
     let mut names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     names.push(manifest::FILE_NAME.to_string());
-    files[0].1 = json::pretty(summary, &names).into_bytes();
-    let manifest = manifest(strategy, market, (flags, judged.seed), &files)?;
+    files[0].1 = format!("{:#}\n", object(&names)).into_bytes();
+    let manifest = manifest(strategy, market, settings, &files)?;
     files.push((manifest::FILE_NAME.to_string(), manifest.to_bytes()));
     Ok(files)
 }
@@ -61,7 +114,7 @@ pub fn of_run(
 fn manifest(
     strategy: &Strategy,
     market: &Market,
-    (flags, seed): (Flags, u64),
+    (flags, seed, trials): Settings,
     files: &[NewFile],
 ) -> Result<Manifest> {
     let text = &strategy.source.text;
@@ -89,7 +142,7 @@ fn manifest(
             .collect(),
         flags,
         seed,
-        trials: None,
+        trials,
         sweep: None,
         files: hashes.collect(),
     })

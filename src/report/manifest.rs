@@ -160,6 +160,20 @@ pub struct Flags {
     /// `--open-holdout`: the sealed days were read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open_holdout: bool,
+    /// Flags of `walk-forward`, when the folder is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk_forward: Option<WalkFlags>,
+}
+
+/// Flags of `walk-forward` that change its result.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WalkFlags {
+    /// `--vary key=values`, in order.
+    pub vary: Vec<String>,
+    /// `--cpcv`.
+    pub cpcv: Option<String>,
+    /// `--embargo`.
+    pub embargo: Option<u32>,
 }
 
 impl Manifest {

@@ -20,5 +20,6 @@ pub mod summary;
 pub mod sweep;
 pub mod text;
 pub mod verify;
+pub mod walk_forward;
 
 pub use summary::Summary;

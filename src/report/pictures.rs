@@ -47,7 +47,7 @@ pub fn of_run(
     ])
 }
 
-fn subtitle(summary: &Summary) -> String {
+pub(crate) fn subtitle(summary: &Summary) -> String {
     const SHOWN: usize = 5;
     let period = &summary.period;
     let mut symbols = summary.symbols[..summary.symbols.len().min(SHOWN)].join(", ");
@@ -58,7 +58,7 @@ fn subtitle(summary: &Summary) -> String {
 }
 
 /// The sign of a currency that has a plain one, else its code.
-fn unit(summary: &Summary) -> String {
+pub(crate) fn unit(summary: &Summary) -> String {
     match summary.currency.as_str() {
         "USD" => "$".to_string(),
         "EUR" => "€".to_string(),

@@ -828,7 +828,7 @@ const WALK_FORWARD: &[Key] = &[
     key(
         "objective",
         Choice(OBJECTIVES),
-        Unset("sharpe"),
+        Unset("that of [sweep]"),
         "The figure that the best parameters have the best of",
     )
     .also(&["metric", "optimize"]),

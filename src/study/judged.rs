@@ -63,8 +63,19 @@ pub struct Rolling {
     pub sharpe: Vec<f64>,
 }
 
-/// Measures a run and its benchmarks, and says what to beware of; `seed` is the bootstrap's.
+/// Measures a run and its benchmarks, puts it under stress, and says what to beware of; `seed` is
+/// the bootstrap's.
 pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) -> Judged {
+    let judged = judge_as_it_is(market, strategy, outcome, seed);
+    Judged {
+        stress: stress(market, strategy, &judged.outcome, &judged.metrics, seed),
+        ..judged
+    }
+}
+
+/// The same without the stress, which simulates a strategy again: for runs that are not the run of
+/// one strategy.
+pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) -> Judged {
     let run = &outcome.run;
     let reference = outcome.reference().map(returns_of_run);
     let metrics = of_run(run, reference.as_deref(), seed);
@@ -75,7 +86,7 @@ pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) 
         each: run.each.iter().map(|own| of_symbol(run, own)).collect(),
         curves: curves(&outcome),
         caveats: caveats(&facts),
-        stress: stress(market, strategy, &outcome, &metrics, seed),
+        stress: Stress::default(),
         metrics,
         benchmarks,
         outcome,
@@ -226,6 +237,9 @@ fn facts(
         in_sample_trials: None,
         adjusted_columns: adjusted_columns(market, strategy),
         benchmark_left_out: outcome.left_out.clone(),
+        holdout: market
+            .holdout
+            .map(|held| (date_of(held.from).to_string(), held.is_open)),
     }
 }
 

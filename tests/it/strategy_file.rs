@@ -388,7 +388,7 @@ fn assumptions_name_every_key_given_or_not() {
     assert_eq!(find("fill.at"), ("\"next_open\"", false));
     assert_eq!(find("data.symbols"), ("(all found)", false));
     // How a strategy is studied is no assumption of its run unless somebody said so.
-    let studies = ["walk_forward"];
+    let studies = ["sweep", "walk_forward"];
     let said = |name: &str| !name.is_empty() && !studies.contains(&name);
     for table in TABLES.iter().filter(|t| !t.later && said(t.name)) {
         for row in table.rows().iter().filter(|r| !r.later) {
@@ -824,7 +824,12 @@ const MISTAKES: &[Mistake] = &[
         "model",
         "",
     ),
-    ("[sweep]\nn = [1, 2]", "[sweep] is not yet", "sweep", ""),
+    (
+        "[sweep]\nn = [1, 2]",
+        "`n` is no param",
+        "[1, 2]",
+        "[params]",
+    ),
     // Windows.
     (
         "[walk_forward]\ntrain = \"5y\"",
@@ -1131,7 +1136,7 @@ fn a_mistake_in_a_flag_names_the_flag() {
     );
     assert!(problem("a.b.c", "0.1").message.contains("no table [a.b]"));
     assert!(problem("stop", "0.1").help.unwrap().contains("[stops]"));
-    assert!(problem("sweep.n", "[1]").message.contains("not yet"));
+    assert!(problem("sweep.n", "[1]").message.contains("no param"));
     assert!(
         problem("data.start", "soon")
             .message

@@ -1,13 +1,15 @@
 //! Walking forward: windows by hand, the stitched account against uninterrupted runs, the future cut
 //! off, the sealed holdout, and the mistakes of users.
 
+use crate::readme::clone;
 use papertape::engine::{Stage, read_market, simulate, simulate_scheduled};
 use papertape::market::{Bars, Market, date_of, midnight};
 use papertape::strategy::{Overrides, Strategy, Stretch};
+use papertape::study::sweep::{Choice, Field};
 use papertape::study::walk_forward::{
-    Candidates, Objective, Walk, WalkOptions, Window, Windows, walk_forward,
+    Candidates, Crossed, Crossing, Objective, Walk, WalkOptions, Window, Windows, crossed,
+    walk_forward,
 };
-use papertape::study::{ParamAxis, Trials};
 use papertape::units::{DAY_MICROS, Micros};
 use papertape::{Error, Run};
 use std::path::Path;
@@ -173,33 +175,39 @@ fn golden_cross(more: &str) -> Strategy {
          start = 2000-01-03\n[params]\nfast = 20\nslow = 50\n\
          [rules]\nenter = \"sma(fast) > sma(slow)\"\nexit = \"sma(fast) < sma(slow)\"\n\
          [stops]\nstop = 0.1\n[size]\nmethod = \"risk\"\nvalue = 0.02\n\
-         [costs]\ncommission = 0.001\nslippage_bps = 2\n{more}"
+         [costs]\ncommission = 0.001\nslippage_bps = 2\n[sweep]\nwhere = \"fast < slow\"\n{more}"
     );
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     Strategy::parse(&text, "cross.toml", root, &Overrides::default()).unwrap()
 }
 
-fn axis(name: &str, values: &[f64]) -> ParamAxis {
-    ParamAxis {
-        name: name.to_owned(),
-        values: values.to_vec(),
+/// `--vary` of these axes, and all points of it.
+fn field(strategy: &Strategy, vary: &[(&str, &str)]) -> (Field, Choice) {
+    let mut strategy = strategy.clone();
+    for (key, values) in vary {
+        strategy.vary(key, values).unwrap();
     }
+    let method = strategy.sweep.method;
+    let field = Field::new(strategy, Overrides::default(), Some(1), false).unwrap();
+    let choice = Choice::of(&field.space, method, None, 1).unwrap();
+    (field, choice)
 }
 
 fn walk(
     market: &Market,
     strategy: &Strategy,
-    axes: Vec<ParamAxis>,
+    vary: &[(&str, &str)],
     windows: Windows,
     threads: usize,
 ) -> (Walk, Run) {
-    let trials = Trials::new(market, strategy, axes).unwrap();
-    let candidates = Candidates::grid(market, trials);
+    let (field, choice) = field(strategy, vary);
+    let candidates = Candidates::new(&field, market, &choice).unwrap();
     let options = WalkOptions {
         windows,
         objective: Objective {
             key: "sharpe".to_owned(),
         },
+        crossing: None,
         threads: Some(threads),
         progress: &|_| {},
     };
@@ -230,7 +238,7 @@ fn one_fold_and_one_combination_are_the_plain_run() {
     let strategy = golden_cross("");
     let market = read_market(&strategy, false).unwrap();
     let windows = windows(Stretch::Months(60), Stretch::Months(12 * 100));
-    let (walk, stitched) = walk(&market, &strategy, vec![axis("fast", &[20.0])], windows, 1);
+    let (walk, stitched) = walk(&market, &strategy, &[("fast", "20")], windows, 1);
     assert_eq!((walk.folds.len(), walk.trials), (1, 1));
     assert!(walk.folds[0].window.is_cut);
     same(
@@ -248,7 +256,7 @@ fn holdings_cross_the_borders_of_folds() {
         windows(Stretch::Months(24), Stretch::Months(3)),
         windows(Stretch::Bars(500), Stretch::Bars(7)),
     ] {
-        let (walk, stitched) = walk(&market, &strategy, vec![axis("fast", &[20.0])], windows, 2);
+        let (walk, stitched) = walk(&market, &strategy, &[("fast", "20")], windows, 2);
         assert!(walk.folds.len() > 20);
         let from = walk.folds[0].window.test.start;
         same(&stitched, &plain(&market, &strategy, from));
@@ -311,31 +319,35 @@ fn a_change_of_parameters_is_traded_and_paid_for() {
     assert!(simulate_scheduled(&market, &[]).is_err());
 }
 
-fn axes() -> Vec<ParamAxis> {
-    vec![
-        axis("fast", &[5.0, 10.0, 20.0]),
-        axis("slow", &[40.0, 80.0]),
-    ]
-}
+/// Parameters, and a key that is none.
+const AXES: &[(&str, &str)] = &[
+    ("fast", "5,10,20"),
+    ("slow", "15,80"),
+    ("stops.stop", "0.05,0.2"),
+];
 
 #[test]
 fn the_best_of_the_past_trades_the_future() {
     let strategy = golden_cross("");
     let market = read_market(&strategy, false).unwrap();
     let windows = windows(Stretch::Months(36), Stretch::Months(12));
-    let (one, stitched) = walk(&market, &strategy, axes(), windows, 1);
-    let (two, again) = walk(&market, &strategy, axes(), windows, 2);
+    let (one, stitched) = walk(&market, &strategy, AXES, windows, 1);
+    let (two, again) = walk(&market, &strategy, AXES, windows, 2);
     assert_eq!(
         (&one, &stitched),
         (&two, &again),
         "for any number of threads"
     );
-    assert_eq!(one.trials, 6);
-    let trials = Trials::new(&market, &strategy, axes()).unwrap();
-    let candidates = Candidates::grid(&market, trials);
+    assert_eq!(one.trials, 10, "twelve, less two with fast above slow");
+    let (field, choice) = field(&strategy, AXES);
+    let candidates = Candidates::new(&field, &market, &choice).unwrap();
+    // The keys of the file come before the parameters, the last of which turns fastest.
+    let values = |at: usize| candidates.values(at).into_iter().map(|(_, v)| v);
+    assert_eq!(values(0).collect::<Vec<_>>(), ["0.05", "5", "15"]);
+    assert_eq!(values(9).collect::<Vec<_>>(), ["0.2", "20", "80"]);
     for fold in &one.folds {
         let sharpe = |at: usize| candidates.measure(at, &fold.window.train).unwrap().sharpe;
-        let best = (0..6).fold(
+        let best = (0..10).fold(
             0,
             |best, at| if sharpe(at) > sharpe(best) { at } else { best },
         );
@@ -373,9 +385,9 @@ fn the_future_changes_no_earlier_fold() {
     let strategy = golden_cross("");
     let whole = read_market(&strategy, false).unwrap();
     let windows = windows(Stretch::Months(36), Stretch::Months(12));
-    let (all, stitched) = walk(&whole, &strategy, axes(), windows, 2);
+    let (all, stitched) = walk(&whole, &strategy, AXES, windows, 2);
     let cut = midnight(chrono::NaiveDate::from_ymd_opt(2006, 5, 10).unwrap());
-    let (part, until) = walk(&whole.before(cut).unwrap(), &strategy, axes(), windows, 2);
+    let (part, until) = walk(&whole.before(cut).unwrap(), &strategy, AXES, windows, 2);
     assert!(part.folds.len() > 2 && part.folds.len() < all.folds.len());
     for (a, b) in part.folds.iter().zip(&all.folds) {
         assert_eq!((&a.window.train, a.chosen), (&b.window.train, b.chosen));
@@ -385,4 +397,370 @@ fn the_future_changes_no_earlier_fold() {
         }
     }
     assert_eq!(until.equity, stitched.equity[..until.equity.len()]);
+}
+
+#[test]
+fn a_market_before_a_moment_has_nothing_after_it() {
+    let a = Bars::of_closes(days(10), vec![1.0; 10]).unwrap();
+    let b = Bars::of_closes(days(10)[6..].to_vec(), vec![2.0; 4]).unwrap();
+    let market = Market::from_tapes(vec![("A".into(), a), ("B".into(), b)]).unwrap();
+    let cut = market.before(days(6)[5]).unwrap();
+    assert_eq!((cut.clock.len(), cut.tapes.len()), (5, 1));
+    let both = market.before(days(8)[7]).unwrap();
+    assert_eq!((both.clock.len(), both.tapes.len()), (7, 2));
+    assert_eq!(both.tapes[1].on_clock.as_deref(), Some(&vec![6]));
+    assert_eq!(both.interval, market.interval);
+    let error = market.before(days(1)[0]).unwrap_err().to_string();
+    assert!(error.contains("no bar before 2000-01-01"), "{error}");
+}
+
+/// Last day that a strategy sees, and its holdout as (first sealed day, opened).
+fn seen(more: &str, open_holdout: bool) -> (String, Option<(String, bool)>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = format!(
+        "[data]\nsource = \"data/indices\"\nsymbols = [\"SPX\"]\n{more}\n[rules]\nenter = \"close > 0\"\n"
+    );
+    let flags = Overrides {
+        open_holdout,
+        ..Overrides::default()
+    };
+    let strategy = Strategy::parse(&text, "x.toml", root, &flags).unwrap();
+    let market = read_market(&strategy, false).unwrap();
+    let day = |t: Micros| date_of(t).to_string();
+    let run = simulate(&market, &strategy).unwrap().run;
+    assert!(*run.time.last().unwrap() <= *market.clock.last().unwrap());
+    let held = market.holdout.map(|h| (day(h.from), h.is_open));
+    (day(*market.clock.last().unwrap()), held)
+}
+
+#[test]
+fn a_holdout_is_sealed_where_the_data_is_read() {
+    let held = |day: &str, is_open| Some((day.to_owned(), is_open));
+    let text = |holdout: &str| format!("[walk_forward]\nholdout = {holdout}");
+    assert_eq!(seen("", false), ("2018-12-31".to_owned(), None));
+    // Two years before the last bar, 2018-12-31.
+    let two = text("\"2y\"");
+    assert_eq!(
+        seen(&two, false),
+        ("2016-12-30".to_owned(), held("2017-01-01", false))
+    );
+    assert_eq!(
+        seen(&two, true),
+        ("2018-12-31".to_owned(), held("2017-01-01", true))
+    );
+    assert_eq!(
+        seen(&text("5"), false),
+        ("2018-12-21".to_owned(), held("2018-12-24", false))
+    );
+    // Before the end of the strategy where that is earlier: what follows is gone as well.
+    let ended = format!("end = 2010-06-30\n{}", text("\"6mo\""));
+    assert_eq!(
+        seen(&ended, false),
+        ("2009-12-30".to_owned(), held("2009-12-31", false))
+    );
+    let long = format!(
+        "[data]\nsource = \"{}/data/indices\"\n[rules]\nenter = \"close > 0\"\n{}",
+        env!("CARGO_MANIFEST_DIR"),
+        text("\"100y\"")
+    );
+    let strategy = Strategy::parse(&long, "x.toml", Path::new(""), &Overrides::default()).unwrap();
+    let error = read_market(&strategy, false).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("a holdout of 100 years leaves no bar"),
+        "{error}"
+    );
+    let place = &error.problems()[0];
+    assert_eq!(place.column.as_deref(), Some("walk_forward.holdout"));
+}
+
+/// The paths of one crossing.
+fn cross(
+    market: &Market,
+    strategy: &Strategy,
+    vary: &[(&str, &str)],
+    crossing: Crossing,
+    threads: usize,
+) -> Crossed {
+    let (field, choice) = field(strategy, vary);
+    let candidates = Candidates::new(&field, market, &choice).unwrap();
+    let objective = Objective {
+        key: "sharpe".to_owned(),
+    };
+    crossed(&candidates, crossing, &objective, Some(threads), &|_| {}).unwrap()
+}
+
+#[test]
+fn every_path_covers_all_bars_with_choices_that_did_not_see_them() {
+    let strategy = golden_cross("");
+    let market = read_market(&strategy, false).unwrap();
+    let crossing = Crossing {
+        groups: 6,
+        tested: 2,
+        purge_bars: 5,
+        embargo_bars: 10,
+    };
+    let found = cross(&market, &strategy, AXES, crossing, 2);
+    // By their text, since figures of trades are NaN here.
+    let alone = cross(&market, &strategy, AXES, crossing, 1);
+    assert_eq!(format!("{found:?}"), format!("{alone:?}"));
+    assert_eq!((found.splits.len(), found.paths.len()), (15, 5));
+    let bars: usize = found.groups.iter().map(std::ops::Range::len).sum();
+    let span = found.groups[0].start..found.groups[5].end;
+    assert_eq!(bars, span.len());
+    for (group, _) in found.groups.iter().enumerate() {
+        let of_group = found.splits.iter().filter(|s| s.tested.contains(&group));
+        let chosen: Vec<usize> = of_group.map(|s| s.chosen.unwrap()).collect();
+        let traded: Vec<usize> = found.paths.iter().map(|p| p.chosen[group]).collect();
+        assert_eq!(chosen, traded);
+    }
+    let (low, median, high) = found.sharpe.unwrap();
+    assert!(low <= median && median <= high);
+}
+
+#[test]
+fn a_path_of_one_choice_is_the_plain_run_and_a_split_the_best_of_its_rest() {
+    let strategy = golden_cross("");
+    let market = read_market(&strategy, false).unwrap();
+    let crossing = Crossing {
+        groups: 4,
+        tested: 1,
+        purge_bars: 0,
+        embargo_bars: 0,
+    };
+    let one = cross(&market, &strategy, &[("fast", "20")], crossing, 1);
+    let (field, choice) = field(&strategy, AXES);
+    let candidates = Candidates::new(&field, &market, &choice).unwrap();
+    let plain = candidates.span();
+    let run = plain_figures(&market, &strategy);
+    assert_eq!((one.splits.len(), one.paths.len()), (4, 1));
+    for key in ["total_return", "sharpe", "max_drawdown", "cagr"] {
+        let (path, run) = (
+            one.paths[0].figures.get(key).unwrap(),
+            run.get(key).unwrap(),
+        );
+        assert!((path - run).abs() < 1e-12, "{key}: {path} {run}");
+    }
+    // The mean over the deviation of the returns outside the group, by hand.
+    let many = cross(&market, &strategy, AXES, crossing, 2);
+    for split in &many.splits {
+        let group = &many.groups[split.tested[0]];
+        let (from, to) = (group.start - plain.start, group.end - plain.start);
+        let score = |at: usize| {
+            let mut returns = candidates.returns(at, &plain).unwrap();
+            returns.drain(from..to);
+            let n = returns.len() as f64;
+            let mean = returns.iter().sum::<f64>() / n;
+            let squares: f64 = returns.iter().map(|r| (r - mean).powi(2)).sum();
+            mean / (squares / (n - 1.0)).sqrt()
+        };
+        let best = (0..candidates.len())
+            .map(score)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let chosen = score(split.chosen.unwrap());
+        assert!((chosen - best).abs() < 1e-12, "{chosen} {best}");
+    }
+}
+
+fn plain_figures(market: &Market, strategy: &Strategy) -> papertape::metrics::Metrics {
+    let run = simulate(market, strategy).unwrap().run;
+    papertape::metrics::of_run(&run, None, 1)
+}
+
+#[test]
+fn what_an_account_cannot_change_is_refused() {
+    let strategy = golden_cross("");
+    let market = read_market(&strategy, false).unwrap();
+    for (key, values) in [("data.symbols", "AAPL,IBM"), ("account.cash", "1000,2000")] {
+        let (field, choice) = field(&strategy, &[(key, values)]);
+        let Err(error) = Candidates::new(&field, &market, &choice) else {
+            panic!("{key} varies");
+        };
+        assert!(
+            error.to_string().contains("cannot change in the middle"),
+            "{error}"
+        );
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
+const SHIPPED: &str = "strategies/golden-cross-walk-forward.toml";
+
+#[test]
+fn the_verb_writes_a_folder_that_can_be_verified_and_made_again() {
+    let dir = clone("walk-forward-folder");
+    let page = stdout(&dir, &["walk-forward", SHIPPED, "--cpcv", "6/2"]);
+    assert!(
+        page.starts_with("Golden cross, walked forward: out of sample "),
+        "{page}"
+    );
+    for words in [
+        "Efficiency",
+        "Folds by Sharpe ratio",
+        "What the folds chose",
+        "5 paths",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    for line in page.lines() {
+        assert!(line.chars().count() <= 80, "wider than the page: {line}");
+    }
+    let folder = "reports/golden-cross-walk-forward-walk-forward";
+    for file in [
+        "folds.csv",
+        "walk-forward.png",
+        "equity.csv",
+        "tearsheet.png",
+    ] {
+        assert!(dir.join(folder).join(file).exists(), "{file}");
+    }
+    assert!(stdout(&dir, &["verify", folder]).contains("hold"));
+    assert!(stdout(&dir, &["rerun", folder]).contains("byte for byte"));
+    let args = [
+        "walk-forward",
+        SHIPPED,
+        "--cpcv",
+        "6/2",
+        "--format",
+        "json",
+        "-j",
+    ];
+    let one = stdout(&dir, &[&args[..], &["1", "--out", "one"]].concat());
+    let two = stdout(&dir, &[&args[..], &["2", "--out", "two"]].concat());
+    assert_eq!(
+        one.replace("one/", "two/"),
+        two,
+        "for any number of threads"
+    );
+    let object: serde_json::Value = serde_json::from_str(&two).unwrap();
+    let walk = &object["walk_forward"];
+    assert_eq!(object["schema"], 1);
+    assert_eq!(walk["folds"].as_array().unwrap().len(), 15);
+    assert_eq!(walk["trials"], 80);
+    assert_eq!(walk["cpcv"]["paths"].as_array().unwrap().len(), 5);
+    for fold in walk["folds"].as_array().unwrap() {
+        assert!(fold["params"]["fast"].as_f64() < fold["params"]["slow"].as_f64());
+        assert!(fold["train"]["end"].as_str() < fold["test"]["start"].as_str());
+    }
+    let rows = stdout(
+        &dir,
+        &["walk-forward", SHIPPED, "--format", "csv", "--out", "two"],
+    );
+    assert_eq!(rows.lines().count(), 16);
+    assert!(rows.starts_with("fold,train_start,train_end,test_start,test_end,decided,fast,slow,"));
+    // A plain run does not take the walk's folder, nor the other way round.
+    assert!(
+        refused(&dir, &["run", "strategies/rsi-30-70.toml", "--out", "two"]).contains("another")
+    );
+}
+
+#[test]
+fn an_opened_holdout_is_written_down() {
+    let dir = clone("walk-forward-holdout");
+    let held = ["--set", "walk_forward.holdout=2y"];
+    let run = |more: &[&str]| stdout(&dir, &[&["run", SHIPPED][..], &held, more].concat());
+    assert!(run(&[]).contains("from 2017-01-01 on are held out and were not read"));
+    assert!(!dir.join("reports/holdout.csv").exists());
+    let walk = [&["walk-forward", SHIPPED][..], &held].concat();
+    let page = stdout(&dir, &walk);
+    assert!(
+        page.contains("to 2016-12-30") && page.contains("held out"),
+        "{page}"
+    );
+    let at = ["explain", SHIPPED, "--at", "2018-03-01"];
+    assert!(refused(&dir, &[&at[..], &held].concat()).contains("no bar on 2018-03-01"));
+    assert!(run(&["--open-holdout"]).contains("were read"));
+    run(&["--open-holdout"]);
+    let record = std::fs::read_to_string(dir.join("reports/holdout.csv")).unwrap();
+    assert_eq!(record.lines().count(), 2, "{record}");
+    assert!(record.contains("\"Golden cross\"") && record.contains(",run,\"2 years\","));
+    stdout(&dir, &[&at[..], &held, &["--open-holdout"]].concat());
+    let record = std::fs::read_to_string(dir.join("reports/holdout.csv")).unwrap();
+    assert_eq!(record.lines().count(), 3, "{record}");
+    let manifest = dir.join("reports/golden-cross-walk-forward/manifest.json");
+    assert!(
+        std::fs::read_to_string(manifest)
+            .unwrap()
+            .contains("\"open_holdout\": true")
+    );
+    assert!(
+        stdout(&dir, &["rerun", "reports/golden-cross-walk-forward"]).contains("byte for byte")
+    );
+}
+
+#[test]
+fn mistakes_of_a_walk_are_explained() {
+    let dir = clone("walk-forward-mistakes");
+    let said = |args: &[&str]| refused(&dir, args);
+    let none = said(&["walk-forward", "strategies/golden-cross.toml"]);
+    assert!(none.contains("nothing varies"), "{none}");
+    let windows = said(&[
+        "walk-forward",
+        "strategies/golden-cross.toml",
+        "--vary",
+        "fast=10,20",
+    ]);
+    assert!(
+        windows.contains("no windows to walk forward through"),
+        "{windows}"
+    );
+    for (flags, words) in [
+        (
+            &["--set", "walk_forward.train=50y"][..],
+            "leaves no bar to test on",
+        ),
+        (
+            &["--set", "walk_forward.train=-5"][..],
+            "-5 bars are impossible",
+        ),
+        (
+            &["--set", "walk_forward.purge_bars=5000"][..],
+            "has no bar left",
+        ),
+        (&["--cpcv", "6/6"][..], "some groups are tested"),
+        (&["--cpcv", "3000/1"][..], "too few for 3000 groups"),
+        (&["--embargo", "5"][..], "--cpcv"),
+        (&["--vary", "quick=1,2"][..], "quick"),
+        (
+            &["--vary", "data.symbols=SPX,IXIC"][..],
+            "cannot change in the middle",
+        ),
+        (
+            &["--set", "sweep.where=fast > 1000"][..],
+            "none of 90 combinations",
+        ),
+        (
+            &["--set", "walk_forward.objective=win_rate", "--cpcv", "6/2"][..],
+            "not a figure of returns",
+        ),
+    ] {
+        let text = said(&[&["walk-forward", SHIPPED][..], flags].concat());
+        let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(plain.contains(words), "{flags:?}: {text}");
+    }
+    assert!(!dir.join("reports").exists(), "nothing is written");
+}
+
+fn output(dir: &Path, args: &[&str]) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_papertape"))
+        .args(args)
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+fn stdout(dir: &Path, args: &[&str]) -> String {
+    let out = output(dir, args);
+    let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{args:?}: {errors}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// What is said on stderr by a command that fails.
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let out = output(dir, args);
+    let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{args:?}: {errors}");
+    errors
 }

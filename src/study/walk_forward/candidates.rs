@@ -4,11 +4,13 @@
 //! is the first of those with the best figure, so that the number of threads changes nothing.
 
 use crate::engine::{Run, Stage, backtest_over};
-use crate::error::Result;
+use crate::error::{Error, Problem, Result};
 use crate::market::Market;
 use crate::metrics::trial::Trial;
 use crate::strategy::Strategy;
 use crate::study::batch::each;
+use crate::study::overfitting::Sharpes;
+use crate::study::sweep::{Choice, Field, Points};
 use crate::study::trials::{Ask, Trials};
 use crate::units::{BarIndex, Micros};
 use std::ops::Range;
@@ -18,18 +20,25 @@ const CHUNK: usize = 32;
 
 /// What a window can choose from, in a fixed order.
 pub struct Candidates<'m> {
+    field: &'m Field,
     market: &'m Market,
-    trials: Trials<'m>,
-    points: Vec<Vec<usize>>,
+    /// Number and trials of each group of combinations that differ in their params alone, in order.
+    groups: Vec<(u64, Trials<'m>)>,
+    /// The combinations' numbers in the field's space, ascending.
+    points: Vec<u64>,
+    varied: Vec<Varied>,
 }
 
-/// A parameter and the values that it can take.
-#[derive(Debug, Clone, PartialEq)]
+/// Tables that a running account cannot change in.
+const FIXED: [&str; 4] = ["data.", "account.", "cash.", "benchmark."];
+
+/// A parameter, or another key of the strategy file, and the values that it can take.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Varied {
     /// Its name.
     pub name: String,
-    /// Its values, in the order of the sweep.
-    pub values: Vec<f64>,
+    /// Its values as the file has them, in the order of the sweep.
+    pub values: Vec<String>,
 }
 
 /// The figure that is to be best.
@@ -40,6 +49,14 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// That of `[walk_forward]`, else that of `[sweep]`.
+    pub fn of(strategy: &Strategy) -> Objective {
+        let own = strategy.walk_forward.objective.as_ref();
+        Objective {
+            key: own.unwrap_or(&strategy.sweep.objective).clone(),
+        }
+    }
+
     /// Larger is better of the number that comes back; `None` where a trial has no such figure.
     pub fn score(&self, trial: &Trial) -> Option<f64> {
         let value = trial.get(&self.key)?;
@@ -60,21 +77,42 @@ pub(super) struct Best {
 }
 
 impl<'m> Candidates<'m> {
-    /// Every combination of the values of the trials' axes, the last axis turning fastest.
-    pub fn grid(market: &'m Market, trials: Trials<'m>) -> Self {
-        let mut points = vec![Vec::new()];
-        for axis in trials.axes() {
-            let longer = |point: Vec<usize>| {
-                let with = move |at: usize| [point.as_slice(), &[at]].concat();
-                (0..axis.values.len()).map(with)
+    /// The chosen points of a field, over the market that its strategy names.
+    ///
+    /// # Errors
+    /// Axes that change the data or the account, and strategies that do not compile.
+    pub fn new(field: &'m Field, market: &'m Market, choice: &Choice) -> Result<Self> {
+        check_axes(field)?;
+        let space = &field.space;
+        let points: Vec<u64> = Points::new(space, choice).collect();
+        let mut groups: Vec<(u64, Trials<'m>)> = Vec::new();
+        for &index in &points {
+            let id = index / space.points_a_group();
+            let Some((last, trials)) = groups.last() else {
+                groups.push((id, field.trials_of(market, index)?));
+                continue;
             };
-            points = points.into_iter().flat_map(longer).collect();
+            let first = |id: u64| id * space.points_a_group() / space.points_a_market();
+            if *last == id {
+                continue;
+            }
+            let trials = match first(*last) == first(id) {
+                true => trials.with(&field.strategy_of(index)?)?,
+                false => field.trials_of(market, index)?,
+            };
+            groups.push((id, trials));
         }
-        Candidates {
+        let varied = space.axes.iter().map(|axis| Varied {
+            name: axis.name().to_owned(),
+            values: axis.values.iter().map(|v| v.text.clone()).collect(),
+        });
+        Ok(Candidates {
+            field,
             market,
-            trials,
+            groups,
+            varied: varied.collect(),
             points,
-        }
+        })
     }
 
     /// How many there are.
@@ -88,28 +126,35 @@ impl<'m> Candidates<'m> {
     }
 
     /// What varies.
-    pub fn varied(&self) -> Vec<Varied> {
-        let axes = self.trials.axes().iter();
-        axes.map(|axis| Varied {
-            name: axis.name.clone(),
-            values: axis.values.clone(),
-        })
-        .collect()
+    pub fn varied(&self) -> &[Varied] {
+        &self.varied
     }
 
     /// Index of each varied value of a combination.
-    pub fn point(&self, at: usize) -> &[usize] {
-        &self.points[at]
+    pub fn point(&self, at: usize) -> Vec<usize> {
+        self.field.space.point_of(self.points[at])
     }
 
-    /// Moments of the clock's bars.
+    /// The varied values of a combination, by name.
+    pub fn values(&self, at: usize) -> Vec<(String, String)> {
+        let pairs = self.varied.iter().zip(self.point(at));
+        pairs
+            .map(|(varied, at)| (varied.name.clone(), varied.values[at].clone()))
+            .collect()
+    }
+
+    /// Moments of the clock's bars; none without a combination.
     pub fn clock(&self) -> &[Micros] {
-        self.trials.clock()
+        self.groups
+            .first()
+            .map_or(&[], |(_, trials)| trials.clock())
     }
 
     /// Clock bars of the run.
     pub fn span(&self) -> Range<BarIndex> {
-        self.trials.span()
+        self.groups
+            .first()
+            .map_or(0..0, |(_, trials)| trials.span())
     }
 
     /// Figures of a combination over a span, flat at its first bar.
@@ -117,8 +162,8 @@ impl<'m> Candidates<'m> {
     /// # Errors
     /// Values that an expression refuses.
     pub fn measure(&self, at: usize, span: &Range<BarIndex>) -> Result<Trial> {
-        let point = &self.points[at];
-        self.trials.measure(point, Some(span.clone()), Ask::Figures)
+        let (trials, params) = self.trial(at);
+        trials.measure(&params, Some(span.clone()), Ask::Figures)
     }
 
     /// Session returns of a combination over a span.
@@ -126,12 +171,22 @@ impl<'m> Candidates<'m> {
     /// # Errors
     /// As [`Candidates::measure`].
     pub fn returns(&self, at: usize, span: &Range<BarIndex>) -> Result<Vec<f64>> {
-        self.trials.returns(&self.points[at], Some(span.clone()))
+        let (trials, params) = self.trial(at);
+        trials.returns(&params, Some(span.clone()))
     }
 
     /// The strategy of a combination.
     pub fn strategy(&self, at: usize) -> Strategy {
-        self.trials.strategy(&self.points[at])
+        let (trials, params) = self.trial(at);
+        trials.strategy(&params)
+    }
+
+    /// The trials of a combination's group, and its place among them.
+    fn trial(&self, at: usize) -> (&Trials<'m>, Vec<usize>) {
+        let index = self.points[at];
+        let id = index / self.field.space.points_a_group();
+        let group = self.groups.partition_point(|(known, _)| *known < id);
+        (&self.groups[group].1, self.field.params_of(index))
     }
 
     /// A combination's turn in a schedule.
@@ -152,8 +207,9 @@ impl<'m> Candidates<'m> {
         self.market
     }
 
-    /// The best combination on each span; `None` where none has the figure. `progress` is told how
-    /// many more simulations are done.
+    /// The best combination on each span, `None` where none has the figure, and the Sharpe ratios a
+    /// session of all combinations on the last span. `progress` is told how many more simulations
+    /// are done.
     ///
     /// # Errors
     /// The first combination that cannot be measured.
@@ -163,26 +219,40 @@ impl<'m> Candidates<'m> {
         objective: &Objective,
         threads: Option<usize>,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Vec<Option<Best>>> {
-        let of_chunk = |chunk: &Range<usize>| -> Result<Vec<Option<Best>>> {
+    ) -> Result<(Vec<Option<Best>>, Sharpes)> {
+        let root = self.sessions_a_year().sqrt();
+        let of_chunk = |chunk: &Range<usize>| -> Result<(Vec<Option<Best>>, Sharpes)> {
             let mut best = vec![None; spans.len()];
+            let mut sharpes = Sharpes::default();
             for at in chunk.clone() {
+                let mut last = f64::NAN;
                 for (best, span) in best.iter_mut().zip(spans) {
-                    if let Some(score) = objective.score(&self.measure(at, span)?) {
+                    let trial = self.measure(at, span)?;
+                    last = trial.sharpe;
+                    if let Some(score) = objective.score(&trial) {
                         *best = better(*best, Some(Best { at, score }));
                     }
                 }
+                sharpes.push(last / root);
             }
             progress((chunk.len() * spans.len()) as u64);
-            Ok(best)
+            Ok((best, sharpes))
         };
-        let mut best = vec![None; spans.len()];
+        let (mut best, mut sharpes) = (vec![None; spans.len()], Sharpes::default());
         for found in each(&self.chunks(), threads, of_chunk) {
-            for (best, found) in best.iter_mut().zip(found?) {
+            let (of_chunk, more) = found?;
+            sharpes.merge(&more);
+            for (best, found) in best.iter_mut().zip(of_chunk) {
                 *best = better(*best, found);
             }
         }
-        Ok(best)
+        Ok((best, sharpes))
+    }
+
+    /// Sessions a year of the market, as annual figures are scaled with.
+    fn sessions_a_year(&self) -> f64 {
+        let periods = &self.market.periods;
+        periods.bars_a_year / periods.bars_a_session.max(1.0)
     }
 
     /// For each (span, combination) the share of the other combinations that it beats on the span,
@@ -231,6 +301,26 @@ impl<'m> Candidates<'m> {
     fn chunks(&self) -> Vec<Range<usize>> {
         let starts = (0..self.len()).step_by(CHUNK);
         starts.map(|s| s..(s + CHUNK).min(self.len())).collect()
+    }
+}
+
+/// What varies must be what an account can change while it runs.
+fn check_axes(field: &Field) -> Result<()> {
+    let axes = field.space.axes.iter();
+    let fixed = axes.filter(|axis| FIXED.iter().any(|table| axis.key.starts_with(table)));
+    let problems: Vec<Problem> = fixed
+        .map(|axis| {
+            Problem::new(format!(
+                "`{}` cannot change in the middle of a walk",
+                axis.key
+            ))
+            .in_file(axis.origin.as_str())
+            .help("vary parameters, rules, sizes, stops, fills or costs")
+        })
+        .collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::all(problems)),
     }
 }
 

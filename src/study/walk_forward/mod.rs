@@ -7,17 +7,23 @@
 //! the windows lie is in `windows.rs`, which combinations there are in `candidates.rs`.
 
 mod candidates;
+mod crossed;
 mod windows;
 
 pub use candidates::{Candidates, Objective, Varied};
+pub use crossed::{Crossed, Crossing, Path, SPLITS_MAX, Split, crossed};
 pub use windows::{Window, Windows};
 
 use crate::engine::{Outcome, Run, simulate_scheduled};
 use crate::error::{Error, Problem, Result};
-use crate::metrics::trial::Trial;
-use crate::metrics::{ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compute_only};
+use crate::metrics::caveats::Caveat;
+use crate::metrics::trial::{Trial, by_session, sessions_of};
+use crate::metrics::{
+    ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compute_only, returns_of_run,
+};
 use crate::portfolio::TradeStatus;
-use crate::units::BarIndex;
+use crate::study::overfitting::{Sharpes, deflated_sharpe};
+use crate::units::{BarIndex, Micros};
 use std::ops::Range;
 
 /// Combinations up to which all of them are measured on the test windows too, to say where the
@@ -29,6 +35,10 @@ pub const RANKED_MAX: usize = 20_000;
 pub struct Fold {
     /// The bars.
     pub window: Window,
+    /// Moments of the first and the last bar of the training window.
+    pub trained: (Micros, Micros),
+    /// Moments of the first and the last bar of the test window.
+    pub tested: (Micros, Micros),
     /// Index of the chosen combination.
     pub chosen: usize,
     /// `false` when no combination had the objective's figure, so that the choice of the window
@@ -68,6 +78,8 @@ pub struct Stability {
     pub varied: Varied,
     /// Index of the chosen value, fold by fold.
     pub chosen: Vec<usize>,
+    /// Index of the value that was chosen most often (the first of several), and how often.
+    pub most_often: (usize, usize),
     /// Different values among them.
     pub distinct: usize,
     /// Folds that chose another value than the fold before.
@@ -79,10 +91,14 @@ pub struct Stability {
 pub struct Hindsight {
     /// Index of the combination.
     pub chosen: usize,
+    /// Its varied values, by name.
+    pub values: Vec<(String, String)>,
     /// Its figures over that period.
     pub figures: Trial,
     /// Its equity at each bar of the stitched run.
     pub equity: Vec<f64>,
+    /// Probability that its Sharpe ratio is above what luck gives the best of all combinations.
+    pub deflated_sharpe: std::result::Result<f64, String>,
 }
 
 /// A walk forward. The stitched run itself is beside it, as an [`Outcome`].
@@ -104,6 +120,8 @@ pub struct Walk {
     pub efficiency: Efficiency,
     /// The best with hindsight; `None` when no combination has the figure.
     pub hindsight: Option<Hindsight>,
+    /// The paths of a combinatorial cross-validation, when one was asked for.
+    pub crossed: Option<Crossed>,
 }
 
 /// How a walk is done.
@@ -112,20 +130,21 @@ pub struct WalkOptions<'a> {
     pub windows: Windows,
     /// What is optimised.
     pub objective: Objective,
+    /// Combinatorial cross-validation beside the walk.
+    pub crossing: Option<Crossing>,
     /// Threads; `None` is all cores. The result is the same for any number.
     pub threads: Option<usize>,
     /// Told how many more simulations are done, from any thread.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Simulations that a walk makes, for progress.
-pub fn simulations(candidates: &Candidates<'_>, folds: usize) -> u64 {
-    let ranked = if candidates.len() > RANKED_MAX {
-        0
-    } else {
-        folds
-    };
-    candidates.len() as u64 * (folds + 1 + ranked) as u64
+/// Simulations that a walk of so many folds makes.
+pub fn simulations(candidates: &Candidates<'_>, folds: usize, crossing: Option<Crossing>) -> u64 {
+    let is_ranked = candidates.len() <= RANKED_MAX;
+    let ranked = if is_ranked { folds } else { 0 };
+    let passes = folds + 1 + ranked + usize::from(crossing.is_some());
+    let paths = crossing.and_then(|c| c.paths()).unwrap_or(0);
+    (candidates.len() * passes + paths) as u64
 }
 
 /// The walk's folds, without simulating.
@@ -134,6 +153,18 @@ pub fn simulations(candidates: &Candidates<'_>, folds: usize) -> u64 {
 /// Windows longer than the data, or training windows without a bar.
 pub fn folds_of(candidates: &Candidates<'_>, windows: &Windows) -> Result<Vec<Window>> {
     windows.over(candidates.clock(), candidates.span())
+}
+
+/// Folds below which one window decides.
+const FOLDS_MIN: usize = 5;
+
+impl Walk {
+    /// What to beware of beside the caveats of the stitched run.
+    pub fn caveats(&self) -> Vec<Caveat> {
+        let folds = self.folds.len();
+        let few = (folds < FOLDS_MIN).then_some(Caveat::FewFolds { folds });
+        few.into_iter().collect()
+    }
 }
 
 /// Walks forward: the stitched out-of-sample run with its benchmarks, and how it came about.
@@ -155,7 +186,7 @@ pub fn walk_forward(
     let tested = tested(&windows);
     let mut spans: Vec<Range<BarIndex>> = windows.iter().map(|w| w.train.clone()).collect();
     spans.push(tested.clone());
-    let mut best = candidates.best(&spans, objective, threads, progress)?;
+    let (mut best, sharpes) = candidates.best(&spans, objective, threads, progress)?;
     let hindsight = best.pop().flatten().map(|best| best.at);
     let mut before = 0;
     let chosen: Vec<(usize, bool)> = best
@@ -182,24 +213,35 @@ pub fn walk_forward(
         folds.push(Fold {
             in_sample: candidates.measure(chosen, &window.train)?,
             out_of_sample: of_part(&outcome.run, &inputs, &window.test),
+            trained: ends(candidates.clock(), &window.train),
+            tested: ends(candidates.clock(), &window.test),
             window,
             chosen,
             is_decided,
             rank,
         });
     }
-    let hindsight = hindsight.map(|at| seen_after(candidates, at, &tested));
+    let hindsight = hindsight.map(|at| seen_after(candidates, at, (&tested, &sharpes)));
     let walk = Walk {
         windows: options.windows,
         objective: objective.clone(),
         trials: candidates.len(),
-        simulations: simulations(candidates, folds.len()),
+        simulations: simulations(candidates, folds.len(), options.crossing),
         stability: stability(candidates, &folds),
         efficiency: efficiency(&folds, &of_part(&outcome.run, &inputs, &tested)),
         hindsight: hindsight.transpose()?,
+        crossed: options
+            .crossing
+            .map(|crossing| crossed(candidates, crossing, objective, threads, progress))
+            .transpose()?,
         folds,
     };
     Ok((walk, outcome))
+}
+
+/// Moments of the first and the last bar of a window, which has one.
+fn ends(clock: &[Micros], bars: &Range<BarIndex>) -> (Micros, Micros) {
+    (clock[bars.start], clock[bars.end - 1])
 }
 
 /// All bars of all test windows.
@@ -213,12 +255,23 @@ fn tested(windows: &[Window]) -> Range<BarIndex> {
 fn seen_after(
     candidates: &Candidates<'_>,
     chosen: usize,
-    tested: &Range<BarIndex>,
+    (tested, sharpes): (&Range<BarIndex>, &Sharpes),
 ) -> Result<Hindsight> {
+    let run = candidates.run(chosen, tested)?;
+    let time = &candidates.clock()[tested.clone()];
+    let sessions = sessions_of(time, run.periods_a_year, run.bars_a_session);
+    let mut excess = by_session(returns_of_run(&run), &sessions);
+    let rate = match run.rate.is_empty() {
+        true => Vec::new(),
+        false => by_session(run.rate.clone(), &sessions),
+    };
+    excess.iter_mut().zip(&rate).for_each(|(r, f)| *r -= f);
     Ok(Hindsight {
         chosen,
+        values: candidates.values(chosen),
         figures: candidates.measure(chosen, tested)?,
-        equity: candidates.run(chosen, tested)?.equity,
+        deflated_sharpe: deflated_sharpe(&excess, sharpes).map_err(|why| why.to_string()),
+        equity: run.equity,
     })
 }
 
@@ -290,19 +343,25 @@ fn efficiency(folds: &[Fold], stitched: &Metrics) -> Efficiency {
 }
 
 fn stability(candidates: &Candidates<'_>, folds: &[Fold]) -> Vec<Stability> {
-    let of_axis = |(axis, varied): (usize, Varied)| {
-        let chosen = folds.iter().map(|fold| candidates.point(fold.chosen)[axis]);
-        let chosen: Vec<usize> = chosen.collect();
+    let points = folds.iter().map(|fold| candidates.point(fold.chosen));
+    let points: Vec<Vec<usize>> = points.collect();
+    let of_axis = |(axis, varied): (usize, &Varied)| {
+        let chosen: Vec<usize> = points.iter().map(|point| point[axis]).collect();
         let mut distinct = chosen.clone();
         distinct.sort_unstable();
+        let most_often = distinct
+            .chunk_by(|a, b| a == b)
+            .map(|same| (same[0], same.len()))
+            .fold((0, 0), |most, one| if one.1 > most.1 { one } else { most });
         distinct.dedup();
         Stability {
-            varied,
+            varied: varied.clone(),
+            most_often,
             distinct: distinct.len(),
             changes: chosen.windows(2).filter(|pair| pair[0] != pair[1]).count(),
             chosen,
         }
     };
-    let varied = candidates.varied().into_iter().enumerate();
+    let varied = candidates.varied().iter().enumerate();
     varied.map(of_axis).collect()
 }

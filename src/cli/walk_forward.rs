@@ -1,0 +1,242 @@
+//! `walk-forward FILE`: parameters chosen on the past, judged on the future; the out-of-sample curve
+//! is the headline.
+
+use crate::cli::flags::{StrategyFlags, pair};
+use crate::cli::simulated::kept;
+use crate::cli::{Context, Exit, Format, holdout, page};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use papertape::engine;
+use papertape::error::{Error, Problem, Result};
+use papertape::market::Market;
+use papertape::report::folder::NewFile;
+use papertape::report::manifest::{Flags, Manifest, WalkFlags};
+use papertape::report::{Summary, contents, folder, text, walk_forward as pages};
+use papertape::strategy::{Overrides, Strategy};
+use papertape::study::judge_as_it_is;
+use papertape::study::sweep::{Choice, Field};
+use papertape::study::walk_forward::{
+    Candidates, Crossing, Objective, Walk, WalkOptions, Windows, folds_of, simulations,
+    walk_forward,
+};
+use std::path::{Path, PathBuf};
+
+/// Where walks go unless `--out` says otherwise: beside the runs, under a name of their own.
+const REPORTS: &str = "reports";
+
+/// Arguments of the verb.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A strategy file with [walk_forward] and [sweep]
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What varies, for example period=5..30:5 or low=20,25,30; beside [sweep], or in place of its line
+    #[arg(long, value_name = "KEY=VALUES", value_parser = pair)]
+    vary: Vec<(String, String)>,
+    /// Combinatorial purged cross-validation too: groups, and how many are tested at a time
+    #[arg(long, value_name = "GROUPS/TESTED")]
+    cpcv: Option<String>,
+    /// Bars left out of training after each tested group of --cpcv [default: walk_forward.purge_bars]
+    #[arg(long, value_name = "BARS", requires = "cpcv")]
+    embargo: Option<u32>,
+    #[command(flatten)]
+    strategy: StrategyFlags,
+    /// The walk's folder [default: reports/<file>-walk-forward]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write into a folder that holds something else than a walk of this strategy
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
+    let overrides = args.strategy.overrides();
+    let strategy = Strategy::read(&args.file, &overrides)?;
+    let flags = Flags {
+        walk_forward: Some(WalkFlags {
+            vary: args.vary.iter().map(|(k, v)| format!("{k}={v}")).collect(),
+            cpcv: args.cpcv.clone(),
+            embargo: args.embargo,
+        }),
+        ..kept(&args.strategy)
+    };
+    let job = Job::new(strategy, overrides, flags, io.seed)?;
+    let name = job.strategy.name.as_str();
+    let dir = match &args.out {
+        Some(out) => out.clone(),
+        None => Path::new(REPORTS).join(format!("{}-walk-forward", job.strategy.stem)),
+    };
+    folder::claim(&dir, name, &contents::shown(&args.file), args.force)?;
+    holdout::record(&job.strategy, "walk-forward", Some(&dir))?;
+    let walked = job.walk(io)?;
+    folder::write(&dir, &walked.files)?;
+    walked.market.notes.iter().for_each(|note| io.note(note));
+    print(&walked, &dir, io);
+    Ok(Exit::Done)
+}
+
+/// The files of a finished walk, made again from its manifest.
+pub(crate) fn again(
+    strategy: Strategy,
+    overrides: Overrides,
+    manifest: &Manifest,
+    io: &Context,
+) -> Result<Vec<NewFile>> {
+    let job = Job::new(strategy, overrides, manifest.flags.clone(), manifest.seed)?;
+    Ok(job.walk(io)?.files)
+}
+
+/// A walk to be done.
+struct Job {
+    strategy: Strategy,
+    overrides: Overrides,
+    flags: Flags,
+    crossing: Option<Crossing>,
+    seed: u64,
+}
+
+/// A finished walk.
+struct Walked {
+    market: Market,
+    walk: Walk,
+    summary: Summary,
+    files: Vec<NewFile>,
+}
+
+impl Job {
+    /// The strategy under the name of its walk, with what the flags vary.
+    fn new(mut strategy: Strategy, overrides: Overrides, flags: Flags, seed: u64) -> Result<Self> {
+        let walk = flags.walk_forward.clone().unwrap_or_default();
+        for (key, values) in walk.vary.iter().filter_map(|text| text.split_once('=')) {
+            strategy.vary(key, values)?;
+        }
+        strategy.name = format!("{}, walked forward", strategy.name);
+        let crossing = crossing(&walk, &strategy)?;
+        Ok(Job {
+            strategy,
+            overrides,
+            flags,
+            crossing,
+            seed,
+        })
+    }
+
+    fn walk(self, io: &Context) -> Result<Walked> {
+        let field = Field::new(self.strategy, self.overrides, io.jobs, true)?;
+        walked(&field, self.crossing, (self.flags, self.seed), io)
+    }
+}
+
+/// The cross-validation that was asked for.
+fn crossing(flags: &WalkFlags, strategy: &Strategy) -> Result<Option<Crossing>> {
+    let Some(text) = &flags.cpcv else {
+        return Ok(None);
+    };
+    let purge_bars = strategy.walk_forward.purge_bars as usize;
+    let crossing = Crossing::parse(text, purge_bars)
+        .map_err(|why| Error::new(Problem::new(why).in_file(format!("--cpcv {text}"))))?;
+    let embargo_bars = flags.embargo.map_or(purge_bars, |bars| bars as usize);
+    Ok(Some(Crossing {
+        embargo_bars,
+        ..crossing
+    }))
+}
+
+fn walked(
+    field: &Field,
+    crossing: Option<Crossing>,
+    (flags, seed): (Flags, u64),
+    io: &Context,
+) -> Result<Walked> {
+    let strategy = &field.strategy;
+    let windows = Windows::of(strategy)?;
+    let market = engine::read_market(strategy, true)?;
+    let sweep = &strategy.sweep;
+    let (samples, drawn) = (
+        sweep.samples.map(u64::from),
+        sweep.seed.map_or(seed, u64::from),
+    );
+    let choice = Choice::of(&field.space, sweep.method, samples, drawn)?;
+    let candidates = Candidates::new(field, &market, &choice)?;
+    let folds = located(folds_of(&candidates, &windows), strategy)?;
+    let bar = progress(simulations(&candidates, folds.len(), crossing), io);
+    let walked = walk_forward(
+        &candidates,
+        &WalkOptions {
+            windows,
+            objective: Objective::of(strategy),
+            crossing,
+            threads: io.jobs,
+            progress: &|done| bar.inc(done),
+        },
+    );
+    bar.finish_and_clear();
+    let (walk, mut outcome) = located(walked, strategy)?;
+    outcome.run.name.clone_from(&strategy.name);
+    let mut judged = judge_as_it_is(&market, strategy, outcome, seed);
+    judged.caveats.splice(0..0, walk.caveats());
+    let summary = Summary::of(&without_varied(strategy, &walk), &judged);
+    let both = (&walk, &judged);
+    let files = contents::of_walk_forward(strategy, &market, both, &summary, flags)?;
+    Ok(Walked {
+        walk,
+        summary,
+        files,
+        market,
+    })
+}
+
+/// An error of the windows with the file that they stand in.
+fn located<T>(result: Result<T>, strategy: &Strategy) -> Result<T> {
+    result.map_err(|error| {
+        let of_file = |problem: &Problem| match problem.file {
+            Some(_) => problem.clone(),
+            None => problem.clone().in_file(&strategy.source.name),
+        };
+        Error::all(error.problems().iter().map(of_file).collect())
+    })
+}
+
+/// The strategy as its summary describes it: what varies has no value of its own.
+fn without_varied(strategy: &Strategy, walk: &Walk) -> Strategy {
+    let mut shown = strategy.clone();
+    let varies = |name: &str| walk.stability.iter().any(|s| s.varied.name == name);
+    shown.params.retain(|(name, _)| !varies(name));
+    shown
+}
+
+/// A bar on a terminal, with the rate and the time left.
+fn progress(simulations: u64, io: &Context) -> ProgressBar {
+    const SHOWN_FROM: u64 = 1000;
+    let bar = ProgressBar::new(simulations);
+    let style = "{bar:40} {pos}/{len} simulations, {per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    if io.quiet || simulations < SHOWN_FROM {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
+fn print(walked: &Walked, dir: &Path, io: &mut Context) {
+    let names: Vec<String> = walked.files.iter().map(|(name, _)| name.clone()).collect();
+    let (walk, summary) = (&walked.walk, &walked.summary);
+    match io.format {
+        Format::Table => {
+            let shown = contents::shown(dir);
+            let mut page = pages::text(walk, summary);
+            page.push('\n');
+            page.push_str(&text::summary(summary, Some((&shown, &names))));
+            io.print(page::painted(&page, io.color));
+        }
+        Format::Json => {
+            let path = |name: &String| contents::shown(&dir.join(name));
+            let paths: Vec<String> = names.iter().map(path).collect();
+            io.print(format_args!("{}\n", pages::object(walk, summary, &paths)));
+        }
+        Format::Csv => {
+            let rows = pages::csv(walk, summary.period.is_intraday);
+            io.print(String::from_utf8_lossy(&rows));
+        }
+    }
+}
