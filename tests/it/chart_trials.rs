@@ -413,6 +413,7 @@ fn parallel_coordinates_few_and_many() {
 fn ranked(trials: usize, bars: usize) -> RankedChart {
     let money = |p: Vec<f64>| p.iter().map(|v| v * 1000.0).collect::<Vec<f64>>();
     let trials = (0..trials).map(|k| RankedTrial {
+        rank: k + 1,
         params: format!("period {}, low {}, high {}", 5 + k, 20 + k, 60 + 2 * k),
         equity: money(Walk(50 + k as u64 / 2).prices(bars, 0.0005, 0.009)),
         cells: ["12.3%", "0.94", "18.2%", "−33.1%", "143"]

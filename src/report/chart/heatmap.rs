@@ -316,7 +316,7 @@ impl Sheet<'_> {
         let (w, h) = cells.size();
         let gap = match w.min(h) {
             size if size >= 14.0 => 1.0,
-            size if size >= 5.0 => 0.5,
+            size if size >= 9.0 => 0.5,
             _ => 0.0,
         };
         let holed = panel.cells.iter().any(|c| !has_value(c));

@@ -234,20 +234,24 @@ impl Panel {
     }
 
     /// Names at the right of the frame, pushed apart where lines end together. Names and values
-    /// stand in two rows where there is room for all, else in one.
+    /// stand in two rows where there is room for all near their lines, else names alone in one.
     pub(super) fn end_labels(&self, mut labels: Vec<EndLabel>, room: f64) {
         let (top, bottom) = (self.frame.top, self.frame.bottom());
-        let two_rows = labels.len() as f64 * 29.0 <= self.frame.height + 21.0;
-        let (step, bounds) = if two_rows {
-            (29.0, (top + 2.0, bottom - 6.0))
-        } else {
-            (13.0, (top + 1.0, bottom - 1.0))
-        };
         labels.sort_by(|a, b| a.y.total_cmp(&b.y));
-        labels.truncate(((bounds.1 - bounds.0) / step) as usize + 1);
         let wanted: Vec<f64> = labels.iter().map(|l| l.y).collect();
+        let mut places = pushed_apart(&wanted, 29.0, (top + 2.0, bottom - 6.0));
+        let far = places
+            .iter()
+            .zip(&wanted)
+            .any(|(y, wanted)| (y - wanted).abs() > 45.0);
+        let two_rows = !far && labels.len() as f64 * 29.0 <= self.frame.height + 21.0;
+        if !two_rows {
+            let bounds = (top + 1.0, bottom - 1.0);
+            labels.truncate(((bounds.1 - bounds.0) / 13.0) as usize + 1);
+            places = pushed_apart(&wanted[..labels.len()], 13.0, bounds);
+        }
         let x = self.frame.right() + 10.0;
-        for (label, y) in labels.iter().zip(pushed_apart(&wanted, step, bounds)) {
+        for (label, y) in labels.iter().zip(places) {
             if (y - label.y).abs() > 4.0 {
                 let from = (self.frame.right() + 3.0, label.y);
                 self.canvas.rule(from, (x - 2.0, y), 0.5, label.color);

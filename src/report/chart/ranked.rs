@@ -16,6 +16,8 @@ const TRIALS_MAX: usize = PALETTE.len();
 /// One of the best trials.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RankedTrial {
+    /// Its place among all trials, from 1.
+    pub rank: usize,
     /// Its params: `period 14, low 30`.
     pub params: String,
     /// Its equity, one value an element of the chart's `time`.
@@ -40,7 +42,7 @@ pub struct RankedChart {
     pub unit: String,
     /// Moments of the bars, strictly increasing.
     pub time: Vec<Micros>,
-    /// Best trials, the best first; twelve are drawn and the rest counted.
+    /// Best trials that have these bars, the best first; twelve are drawn and the rest counted.
     pub trials: Vec<RankedTrial>,
     /// Benchmark and cash over `time`.
     pub against: Vec<Series>,
@@ -72,9 +74,8 @@ fn draw(chart: &RankedChart) -> Result<Picture> {
     let shown = &chart.trials[..chart.trials.len().min(TRIALS_MAX)];
     let mut series: Vec<Series> = shown
         .iter()
-        .enumerate()
-        .map(|(nth, trial)| Series {
-            name: format!("#{}", nth + 1),
+        .map(|trial| Series {
+            name: format!("#{}", trial.rank),
             role: Role::Trial,
             value: trial.equity.clone(),
         })
@@ -85,17 +86,15 @@ fn draw(chart: &RankedChart) -> Result<Picture> {
     page.figures(&chart.figures);
     page.banner(&chart.banner);
     let clock = Clock::new(Cow::Borrowed(&chart.time[..]));
-    let title = format!("Equity of the best {}", shown.len());
     let heading = equity::Heading {
-        title: &title,
+        title: "Equity of the best trials",
         unit: &chart.unit,
         room: 0.0,
     };
     equity::draw(&mut page, &heading, &series, &clock, |_| ())?;
     let names: Vec<String> = shown
         .iter()
-        .enumerate()
-        .map(|(nth, trial)| format!("#{}  {}", nth + 1, trial.params))
+        .map(|trial| format!("#{}  {}", trial.rank, trial.params))
         .collect();
     let rows: Vec<table::Row<'_>> = shown
         .iter()
@@ -112,7 +111,7 @@ fn draw(chart: &RankedChart) -> Result<Picture> {
     if left_out > 0 {
         page.y += 4.0;
         page.note(&format!(
-            "The best {TRIALS_MAX}; {left_out} more not shown."
+            "The first {TRIALS_MAX}; {left_out} more not shown."
         ));
     }
     page.notes(&chart.notes);

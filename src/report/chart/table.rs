@@ -43,6 +43,19 @@ pub(super) fn draw(page: &mut Page, title: &str, rows: &[Row<'_>], metrics: &[St
     let width = (needed + 20.0).min(room);
     let left = MARGIN + CONTENT - width * metrics.len() as f64;
     let right_of = |column: usize| left + (column as f64 + 1.0) * width;
+    // Names that are too long for their column stand above their figures.
+    let words: Vec<String> = rows.iter().map(|row| row.name.to_string()).collect();
+    let bold = Type {
+        bold: true,
+        color: INK,
+        ..AXIS
+    };
+    let above = widest(&canvas, &words, CONTENT, bold) > left - MARGIN - 18.0;
+    let (height, room) = if above {
+        (ROW * 1.8, CONTENT - 18.0)
+    } else {
+        (ROW, left - MARGIN - 18.0)
+    };
     let mut y = page.y + 2.0;
     for (i, metric) in metrics.iter().enumerate() {
         let text = fonts.shorten(metric, width - 6.0, HEAD.size, false);
@@ -52,25 +65,21 @@ pub(super) fn draw(page: &mut Page, title: &str, rows: &[Row<'_>], metrics: &[St
     let ends = |y: f64| ((MARGIN, y), (MARGIN + CONTENT, y));
     canvas.rule(ends(y).0, ends(y).1, 0.5, TEXT_SOFT);
     for row in rows {
-        let baseline = y + ROW / 2.0 + 3.7;
+        let first = y + ROW / 2.0 + 3.7;
+        let baseline = first + height - ROW;
         let swatch = (MARGIN, y + ROW / 2.0 - 1.5, 12.0, 3.0);
         canvas.fill_box(swatch, row.color);
-        let name = Type {
-            size: 10.5,
-            bold: true,
-            color: INK,
-        };
-        let text = fonts.shorten(row.name, left - MARGIN - 18.0, name.size, true);
-        canvas.text(&text, (MARGIN + 18.0, baseline), Align::Left, name);
+        let text = fonts.shorten(row.name, room, bold.size, true);
+        canvas.text(&text, (MARGIN + 18.0, first), Align::Left, bold);
         let figure = Type {
             bold: false,
-            ..name
+            ..bold
         };
         for (i, cell) in row.cells.iter().take(metrics.len()).enumerate() {
             let text = fonts.shorten(cell, width - 8.0, figure.size, false);
             canvas.text(&text, (right_of(i), baseline), Align::Right, figure);
         }
-        y += ROW;
+        y += height;
         canvas.rule(ends(y).0, ends(y).1, 0.5, GRID);
     }
     page.y = y;

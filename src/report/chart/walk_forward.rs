@@ -146,23 +146,33 @@ fn bands(canvas: &Canvas, panel: &Panel, chart: &WalkForwardChart, clock: &Clock
     let inside = |x: f64| x.clamp(frame.left, frame.right());
     let starts: Vec<f64> = chart.folds.iter().map(|f| inside(place(f.start))).collect();
     let right_of = |nth: usize| starts.get(nth + 1).copied().unwrap_or(frame.right());
-    let narrowest = (0..starts.len()).map(|nth| right_of(nth) - starts[nth]);
-    let narrowest = narrowest.fold(f64::INFINITY, f64::min);
+    // The last fold may end with the data after a bar, so that the usual width is that in the middle.
+    let mut widths: Vec<f64> = (0..starts.len())
+        .map(|nth| right_of(nth) - starts[nth])
+        .collect();
+    widths.sort_by(f64::total_cmp);
+    let usual = widths.get(widths.len() / 2).copied().unwrap_or(frame.width);
     for (nth, &left) in starts.iter().enumerate() {
         let width = right_of(nth) - left;
         if nth % 2 == 0 && width > 0.0 {
             canvas.fill_box((left, frame.top, width, frame.height), BAND);
         }
-        if narrowest >= 5.0 || nth == 0 {
+        if usual >= 5.0 || nth == 0 {
             canvas.rule((left, frame.top), (left, frame.bottom()), 0.5, TEXT_SOFT);
         }
     }
     let numbers: Vec<String> = (1..=starts.len()).map(|n| n.to_string()).collect();
     let length = |number: &str| canvas.width(number, SMALL);
-    for nth in named_slots(&numbers, narrowest, 5.0, length) {
-        if let (Some(number), Some(left)) = (numbers.get(nth), starts.get(nth)) {
-            let at = ((left + right_of(nth)) / 2.0, frame.top - 4.0);
+    let mut free = f64::NEG_INFINITY;
+    for nth in named_slots(&numbers, usual, 5.0, length) {
+        let (Some(number), Some(left)) = (numbers.get(nth), starts.get(nth)) else {
+            continue;
+        };
+        let (middle, half) = ((left + right_of(nth)) / 2.0, length(number) / 2.0);
+        if middle - half >= free {
+            let at = (middle, frame.top - 4.0);
             canvas.text(number, at, Align::Center, SMALL);
+            free = middle + half + 3.0;
         }
     }
 }
