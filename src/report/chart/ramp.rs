@@ -33,6 +33,8 @@ const SPREAD: [RGBColor; 4] = [
 ];
 /// Below this luminance a ground asks for white figures.
 const DARK: f64 = 0.22;
+/// Sizes beyond this are as good as it.
+const LARGEST: f64 = 1e300;
 /// One side on its own begins this far from white, so that its palest cell is not zero.
 const PALEST: f64 = 0.12;
 
@@ -94,7 +96,9 @@ pub(super) struct Ramp {
 impl Ramp {
     /// The scale of all finite `values`.
     pub(super) fn new(values: impl Iterator<Item = f64>, diverging: bool) -> Ramp {
-        let mut sorted: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+        // The width of the scale must be a number too.
+        let finite = values.filter(|v| v.is_finite());
+        let mut sorted: Vec<f64> = finite.map(|v| v.clamp(-LARGEST, LARGEST)).collect();
         sorted.sort_by(f64::total_cmp);
         let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else {
             return Ramp {
@@ -134,6 +138,7 @@ impl Ramp {
 
     /// The colour of a value.
     pub(super) fn color(&self, value: f64) -> RGBColor {
+        let value = value.clamp(self.low, self.high);
         let size = self.high.max(-self.low);
         let width = self.high - self.low;
         // All values the same: the middle of the scale.
@@ -239,5 +244,8 @@ mod tests {
         let values = (0..200).map(|i| f64::from(i) / 200.0).chain([1e6]);
         let ramp = Ramp::new(values, true);
         assert!(ramp.high < 2.0 && ramp.clipped == (false, true), "{ramp:?}");
+        let widest = Ramp::new([f64::MIN, f64::MAX].into_iter(), true);
+        assert_eq!(widest.color(f64::MAX), GAIN[3]);
+        assert!((widest.high - widest.low).is_finite());
     }
 }
