@@ -5,7 +5,8 @@
 //! tape anew after a cut. What it cannot see: a file of prices that was written with knowledge of
 //! its future, since a cut file is the same file, only shorter. The commonest of these, a column
 //! that is the price of a later bar or the return to it, is looked for by comparison; adjusted
-//! prices, and a universe of survivors, are other findings of `check`.
+//! prices, and a universe of survivors, are other findings of `check`. Prices that were adjusted or
+//! resampled when they were read are cut as they stand.
 
 use crate::engine::{Run, backtest_bare, outline};
 use crate::error::Result;

@@ -210,7 +210,11 @@ fn rebalance_days(subject: &Subject<'_>) -> Vec<StressLine> {
             Some(_) => "no trades",
         };
         let absent = |(key, word): (&&'static str, &&str)| {
-            line(key, format!("{word} rebalance day"), Err(reason.to_owned()))
+            line(
+                key,
+                format!("decided on the {word} rebalance day"),
+                Err(reason.to_owned()),
+            )
         };
         return KEYS.iter().zip(&WORDS).map(absent).collect();
     };
@@ -229,9 +233,10 @@ fn rebalance_days(subject: &Subject<'_>) -> Vec<StressLine> {
     found
         .map(|((place, key), word)| {
             let (later, metrics) = &runs[*place];
-            let label = match later {
-                0 => format!("{word} of {days} rebalance days (as run)"),
-                n => format!("{word} of {days} rebalance days (+{n})"),
+            // How many days later than in the file, where the label stays short enough to print it.
+            let label = match days {
+                0..100 => format!("decided on the {word} of {days} days (+{later})"),
+                _ => format!("decided on the {word} of {days} days"),
             };
             line(key, label, Ok(StressResult::Figures(metrics.clone())))
         })
