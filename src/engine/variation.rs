@@ -210,15 +210,14 @@ impl<'m> Variations<'m> {
 
 /// What the conditions said on a bar stands on the next.
 fn delay(signals: &mut Signals) {
-    for mask in [
+    let rules = [
         &mut signals.enter,
         &mut signals.exit,
         &mut signals.short,
         &mut signals.cover,
-    ] {
-        if let Some(mask) = mask {
-            *mask = mask.one_bar_later();
-        }
+    ];
+    for mask in rules.into_iter().flatten() {
+        *mask = mask.one_bar_later();
     }
 }
 

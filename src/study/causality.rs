@@ -259,14 +259,15 @@ fn future_in(column: &[f64], bars: &Bars) -> Option<String> {
 /// Whether a column is `future` on all bars that tell anything, but for a few.
 fn agrees(column: &[f64], bars: &Bars, ahead: usize, future: impl Fn(usize) -> f64) -> bool {
     let (mut compared, mut same) = (0_usize, 0_usize);
-    for bar in 0..bars.len().saturating_sub(ahead) {
+    let last = bars.len().saturating_sub(ahead);
+    for (bar, value) in column.iter().enumerate().take(last) {
         let is_telling = bars.close[bar + ahead] != bars.close[bar];
-        if !column[bar].is_finite() || !is_telling {
+        if !value.is_finite() || !is_telling {
             continue;
         }
         compared += 1;
         let future = future(bar);
-        same += usize::from((column[bar] - future).abs() <= SAME * future.abs());
+        same += usize::from((value - future).abs() <= SAME * future.abs());
         // A column that is something else says so within a few bars.
         if compared == COMPARED_MIN && 2 * same < compared {
             return false;

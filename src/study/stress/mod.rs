@@ -128,11 +128,11 @@ pub fn stress(
     lines.push(line(
         "one_bar_later",
         "decided one bar later",
-        subject.traded().and_then(|()| {
-            Ok(subject.figures(&Variation {
+        subject.traded().map(|()| {
+            subject.figures(&Variation {
                 one_bar_later: true,
                 ..Variation::default()
-            }))
+            })
         }),
     ));
     lines.extend(rebalance_days(&subject));
