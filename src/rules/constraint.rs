@@ -54,7 +54,7 @@ impl Constraint {
             names,
             problems,
         };
-        let root = reader.expect(&tree, Kind::Condition);
+        let root = reader.of_kind(&tree, Kind::Condition);
         match (root, reader.problems.is_empty()) {
             (Some(root), true) => Ok(Constraint { root }),
             _ => Err(reader.problems),
@@ -120,7 +120,7 @@ impl Reader<'_> {
     }
 
     /// The node of a tree that must be of this kind; `None` after a mistake was noted.
-    fn expect(&mut self, tree: &Tree, kind: Kind) -> Option<Node> {
+    fn of_kind(&mut self, tree: &Tree, kind: Kind) -> Option<Node> {
         let (node, found) = self.read(tree)?;
         if found == kind {
             return Some(node);
@@ -144,11 +144,11 @@ impl Reader<'_> {
             Syntax::Number(x) => (Node::Number(*x), Kind::Number),
             Syntax::Name(name) => (Node::Slot(self.slot(name)?), Kind::Number),
             Syntax::Minus(inner) => {
-                let inner = self.expect(inner, Kind::Number)?;
+                let inner = self.of_kind(inner, Kind::Number)?;
                 (Node::Minus(Box::new(inner)), Kind::Number)
             }
             Syntax::Not(inner) => {
-                let inner = self.expect(inner, Kind::Condition)?;
+                let inner = self.of_kind(inner, Kind::Condition)?;
                 (Node::Not(Box::new(inner)), Kind::Condition)
             }
             Syntax::Binary(binary, a, b) => return self.binary(*binary, a, b),
@@ -171,7 +171,7 @@ impl Reader<'_> {
             }
             _ => (Kind::Number, Kind::Condition),
         };
-        let (a, b) = (self.expect(a, takes), self.expect(b, takes));
+        let (a, b) = (self.of_kind(a, takes), self.of_kind(b, takes));
         Some((Node::Two(binary, Box::new(a?), Box::new(b?)), gives))
     }
 
@@ -179,7 +179,7 @@ impl Reader<'_> {
         let word = &self.text[name.clone()];
         let nodes: Vec<Option<Node>> = args
             .iter()
-            .map(|arg| self.expect(arg, Kind::Number))
+            .map(|arg| self.of_kind(arg, Kind::Number))
             .collect();
         let mut nodes: Vec<Node> = nodes.into_iter().collect::<Option<_>>()?;
         match (word, nodes.len()) {
