@@ -215,13 +215,13 @@ fn sweep(
     Box::new(move || {
         let axes = vec![axis("fast", &fast), axis("slow", &slow)];
         let trials = Trials::new(&market, &strategy, axes).unwrap_or_else(|e| panic!("{e}"));
-        let chunks: Vec<&[[usize; 2]]> = points.chunks(64).collect();
+        let chunks: Vec<&[[usize; 2]]> = points.chunks(1024).collect();
         let rows = each(&chunks, threads.or(Some(1)), |chunk| {
-            let measure = |point: &[usize; 2]| {
-                let trial = trials.measure(point, None, Ask::Bare);
-                trial.unwrap_or_else(|e| panic!("{e}"))
-            };
-            chunk.iter().map(measure).collect::<Vec<_>>()
+            let points: Vec<&[usize]> = chunk.iter().map(<[usize; 2]>::as_slice).collect();
+            let measured = trials.measure_each(&points, None, Ask::Bare).into_iter();
+            measured
+                .map(|trial| trial.unwrap_or_else(|e| panic!("{e}")))
+                .collect::<Vec<_>>()
         });
         let mut sums = [0.0; 3];
         let mut entries = 0;

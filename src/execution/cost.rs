@@ -34,7 +34,13 @@ pub fn fee(shares: f64, price: f64, costs: &Costs) -> f64 {
 /// either; each of the three bounds is linear and solved exactly.
 pub fn affordable(cash: f64, price: f64, costs: &Costs) -> f64 {
     let linear = (cash - costs.per_order) / (price * (1.0 + costs.commission) + costs.per_share);
-    let floored = linear.min((cash - costs.min) / price);
+    // Without a minimum and without rebates the second bound is never the tighter one.
+    let pays = costs.commission >= 0.0 && costs.per_order >= 0.0 && costs.per_share >= 0.0;
+    let floored = if costs.min > 0.0 || !pays {
+        linear.min((cash - costs.min) / price)
+    } else {
+        linear
+    };
     let shares = match costs.max {
         Some(share) => floored.max(cash / (price * (1.0 + share))),
         None => floored,

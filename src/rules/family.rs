@@ -10,6 +10,7 @@
 //! test holds both equal. Expressions that read the open position, and those whose windows depend
 //! on the params of a whole point, are left to [`super::Program`].
 
+use super::bits::{Bits, Operand};
 use super::check::Compiler;
 use super::eval::{self, Data, Given};
 use super::functions;
@@ -35,6 +36,8 @@ pub struct Family {
     wanted: Vec<ExprId>,
     /// Nodes of `top` below `wanted`, inputs first.
     order: Vec<ExprId>,
+    /// The same as words, when everything on top is comparisons and logic.
+    bits: Option<Bits>,
 }
 
 /// A part that is computed once for each combination of the few params it reads.
@@ -101,17 +104,7 @@ impl Family {
         if axes.len() > AXES_MAX || axes.iter().any(|(_, values)| values.is_empty()) {
             return Err(format!("{} params vary", axes.len()));
         }
-        let values = |at: &dyn Fn(usize) -> usize| -> Vec<(String, f64)> {
-            let mut all = params.to_vec();
-            for (axis, (name, values)) in axes.iter().enumerate() {
-                let value = values[at(axis)];
-                match all.iter_mut().find(|(n, _)| n == name) {
-                    Some((_, old)) => *old = value,
-                    None => all.push((name.clone(), value)),
-                }
-            }
-            all
-        };
+        let values = |at: &dyn Fn(usize) -> usize| valued(params, axes, at);
         let first = values(&|_| 0);
         let mut compiler = Compiler::new(&first, series, vocabulary);
         let points = axes.iter().map(|(_, v)| v.len());
@@ -137,15 +130,16 @@ impl Family {
             cuts: Vec::new(),
             wanted: roots.iter().map(|(id, _)| *id).collect(),
             order: Vec::new(),
+            bits: None,
             top: compiler.plan,
         };
         family.order = family.top.needed(family.wanted.iter().copied(), |_| false);
         family.check_top()?;
+        family.bits = Bits::new(&family.top, &family.order, &family.wanted);
         for (request, tree, of) in cutter.found {
             let sizes: Vec<usize> = of.iter().map(|&a| axes[a].1.len()).collect();
             let tuples: usize = sizes.iter().product();
-            let mut nodes = Vec::with_capacity(tuples);
-            for tuple in 0..tuples {
+            let node = |tuple: usize| {
                 let digits = digits(tuple, &sizes);
                 let at = |axis: usize| of.iter().position(|&a| a == axis).map_or(0, |k| digits[k]);
                 let params = values(&at);
@@ -153,10 +147,14 @@ impl Family {
                 compiler.plan = std::mem::take(&mut family.shared);
                 let id = compiler.part(&request, &tree);
                 family.shared = std::mem::take(&mut compiler.plan);
-                nodes.push(id.ok_or(compiler.problems));
-            }
-            let axes = of;
-            family.cuts.push(Cut { axes, sizes, nodes });
+                id.ok_or(compiler.problems)
+            };
+            let nodes = (0..tuples).map(node).collect();
+            family.cuts.push(Cut {
+                axes: of,
+                sizes,
+                nodes,
+            });
         }
         Ok(family)
     }
@@ -242,6 +240,54 @@ impl Family {
         Ok(merged)
     }
 
+    /// Where the wanted conditions hold at each of `points`, and the wanted numbers, on the bars
+    /// that `parts` are of.
+    ///
+    /// # Errors
+    /// As [`Family::at`], point by point.
+    pub fn decide<'a>(
+        &self,
+        parts: &'a Parts,
+        points: &[&[usize]],
+    ) -> Vec<std::result::Result<Vec<Values<'a>>, Vec<Problem>>> {
+        let (Some(bits), [(len, slots)]) = (&self.bits, parts.stretches.as_slice()) else {
+            return points.iter().map(|point| self.at(parts, point)).collect();
+        };
+        let nodes = |point: &&[usize]| -> std::result::Result<Vec<ExprId>, Vec<Problem>> {
+            let at = |cut: &Cut| cut.nodes[cut.place(point)].clone();
+            self.cuts.iter().map(at).collect()
+        };
+        let nodes: Vec<_> = points.iter().map(nodes).collect();
+        let operand = |id: &ExprId| match &slots[id.index()] {
+            Some(Data::Number(column)) => Operand::Column(&column[..*len]),
+            Some(Data::Condition(mask)) => Operand::Condition(mask.yes_words(), mask.no_words()),
+            Some(Data::Level(value)) => Operand::Level(*value),
+            Some(Data::Truth(value)) => Operand::Truth(*value),
+            None => Operand::Truth(None),
+        };
+        let sound: Vec<Vec<Operand<'a>>> = nodes
+            .iter()
+            .flatten()
+            .map(|nodes| nodes.iter().map(operand).collect())
+            .collect();
+        let mut words = bits.run(&sound, *len).into_iter();
+        let mut values = |nodes: &[ExprId]| -> Vec<Values<'a>> {
+            let found = words.next().unwrap_or_default();
+            let wanted = self.wanted.iter().zip(found);
+            wanted
+                .map(|(id, words)| match self.top.op(*id) {
+                    Op::Part(cut) if self.top.node(*id).kind == Kind::Number => {
+                        part(&slots[nodes[cut as usize].index()], *len)
+                    }
+                    Op::Number(bits) => Values::Level(f64::from_bits(bits)),
+                    _ => Values::Yes(words),
+                })
+                .collect()
+        };
+        let nodes = nodes.into_iter();
+        nodes.map(|nodes| nodes.map(|n| values(&n))).collect()
+    }
+
     /// The wanted expressions over the bars before `len`, as they look from there.
     fn stretch<'a>(
         &self,
@@ -262,6 +308,23 @@ impl Family {
             .map(|id| at[id.index()].clone().unwrap_or(Values::Truth(None)))
             .collect()
     }
+}
+
+/// The params at one value of each axis.
+fn valued(
+    params: &[(String, f64)],
+    axes: &[(String, Vec<f64>)],
+    at: &dyn Fn(usize) -> usize,
+) -> Vec<(String, f64)> {
+    let mut all = params.to_vec();
+    for (axis, (name, values)) in axes.iter().enumerate() {
+        let value = values[at(axis)];
+        match all.iter_mut().find(|(n, _)| n == name) {
+            Some((_, old)) => *old = value,
+            None => all.push((name.clone(), value)),
+        }
+    }
+    all
 }
 
 fn digits(mut place: usize, sizes: &[usize]) -> Vec<usize> {
@@ -287,6 +350,9 @@ pub enum Values<'a> {
     Column(Cow<'a, [f64]>),
     /// Yes, no or absent a bar.
     Condition(Cow<'a, Mask>),
+    /// The bars on which a condition holds, as bits; whether it is known not to hold on the others
+    /// was not asked.
+    Yes(Vec<u64>),
     /// The same number on every bar.
     Level(f64),
     /// The same answer on every bar.

@@ -32,6 +32,7 @@
 //! # Ok::<(), papertape::Error>(())
 //! ```
 
+mod bits;
 mod calls;
 mod check;
 mod constraint;

@@ -21,6 +21,15 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+/// Bytes of decided bars that one batch of points may take.
+const BATCH_BYTES: usize = 32 << 20;
+/// Tapes longer than this do not stay in the cache.
+const LONG_BARS: usize = 16_384;
+/// Points of a short tape that are decided together.
+const SHORT_BATCH: usize = 64;
+/// Values of an axis whose points come together.
+const TILE: usize = 16;
+
 /// One axis that varies a param.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamAxis {
@@ -47,9 +56,7 @@ pub struct Trials<'m> {
     strategy: Strategy,
     axes: Arc<Vec<ParamAxis>>,
     outline: Outline,
-    whole: SpanSessions,
-    /// Ends of the sessions of the whole clock; empty when a bar is a session.
-    clock_ends: Vec<usize>,
+    whole: OnceLock<SpanSessions>,
     columns: Arc<Columns>,
     /// Over bars, and over sessions where these are longer.
     by_bar: OnceLock<Option<Kernel<'m>>>,
@@ -97,8 +104,6 @@ impl<'m> Trials<'m> {
         columns: Option<Arc<Columns>>,
     ) -> Result<Self> {
         let outline = outline(market, strategy)?;
-        let time = &outline.clock[outline.span.clone()];
-        let whole = sessions_of(time, outline.periods.0, outline.periods.1);
         let mut trials = Trials {
             market,
             strategy: strategy.clone(),
@@ -107,8 +112,7 @@ impl<'m> Trials<'m> {
             by_bar: OnceLock::new(),
             by_session: OnceLock::new(),
             not_carried: Kernel::not_carried(market, strategy)?,
-            clock_ends: sessions_of(&outline.clock, outline.periods.0, outline.periods.1).ends,
-            whole,
+            whole: OnceLock::new(),
             outline,
         };
         if trials.not_carried.is_none() {
@@ -225,6 +229,70 @@ impl<'m> Trials<'m> {
         Ok(of_tally(&tally, sessions.scale))
     }
 
+    /// The figures of several points, as [`Trials::measure`] gives them one by one: on long tapes a
+    /// column is read once for all of them.
+    pub fn measure_each(
+        &self,
+        points: &[&[usize]],
+        span: Option<&Range<BarIndex>>,
+        ask: Ask,
+    ) -> Vec<Result<Trial>> {
+        let whole = self.span();
+        let bars = span.unwrap_or(&whole);
+        let alone = || {
+            let measure = |point: &&[usize]| self.measure(point, span.cloned(), ask);
+            points.iter().map(measure).collect()
+        };
+        let (Some(kernel), Columns::Shared(family, parts)) =
+            (self.kernel(ask == Ask::Bare), self.columns.as_ref())
+        else {
+            return alone();
+        };
+        if self.outline.universe.len() > 1 || !kernel.fits(bars) {
+            return alone();
+        }
+        let scale = self.scale(span, ask);
+        let mut trials: Vec<Option<Result<Trial>>> = points.iter().map(|_| None).collect();
+        let order = by_tile(points);
+        for order in order.chunks(self.batch()) {
+            let points: Vec<&[usize]> = order.iter().map(|&k| points[k]).collect();
+            let (mut sound, mut places) = (Vec::with_capacity(points.len()), Vec::new());
+            for (&k, values) in order.iter().zip(family.decide(&parts[0], &points)) {
+                match values {
+                    Ok(values) => {
+                        let keys = self.outline.wanted.iter().map(String::as_str);
+                        sound.push(keys.zip(values).collect::<Vec<_>>());
+                        places.push(k);
+                    }
+                    Err(problems) => trials[k] = Some(Err(self.refused(problems))),
+                }
+            }
+            let tallies = kernel.tally(0, &sound, bars, ask == Ask::Blocks);
+            for (k, tally) in places.into_iter().zip(tallies) {
+                trials[k] = tally.map(|tally| Ok(asked(of_tally(&tally, scale), ask)));
+            }
+        }
+        let pairs = trials.into_iter().zip(points);
+        pairs
+            .map(|(trial, point)| trial.unwrap_or_else(|| self.measure(point, span.cloned(), ask)))
+            .collect()
+    }
+
+    /// Points that are decided together: on long tapes as many as memory allows, on short ones so
+    /// few that what was decided stays in the cache.
+    fn batch(&self) -> usize {
+        let bars = self.outline.clock.len();
+        match bars > LONG_BARS {
+            true => (BATCH_BYTES / (bars / 4)).max(1),
+            false => SHORT_BATCH,
+        }
+    }
+
+    fn refused(&self, problems: Vec<crate::error::Problem>) -> Error {
+        let source = &self.strategy.source;
+        Error::all(problems).with_source(&source.name, &source.text)
+    }
+
     /// Session returns of a point over a span, net.
     ///
     /// # Errors
@@ -248,7 +316,7 @@ impl<'m> Trials<'m> {
 
     fn sessions(&self, span: Option<&Range<BarIndex>>) -> Cow<'_, SpanSessions> {
         match span {
-            None => Cow::Borrowed(&self.whole),
+            None => Cow::Borrowed(self.whole()),
             Some(span) => {
                 let (bars_a_year, bars_a_session) = self.outline.periods;
                 let time = &self.outline.clock[span.clone()];
@@ -257,19 +325,35 @@ impl<'m> Trials<'m> {
         }
     }
 
+    /// The sessions of the whole run.
+    fn whole(&self) -> &SpanSessions {
+        self.whole.get_or_init(|| {
+            let (bars_a_year, bars_a_session) = self.outline.periods;
+            let time = &self.outline.clock[self.outline.span.clone()];
+            sessions_of(time, bars_a_year, bars_a_session)
+        })
+    }
+
     /// The kernel over bars or over sessions, made at its first use; `None` when it does not carry
     /// the strategy.
     fn kernel(&self, by_bar: bool) -> Option<&Kernel<'m>> {
         if self.not_carried.is_some() {
             return None;
         }
-        let is_daily = self.whole.ends.is_empty();
-        let (cell, ends): (_, &[usize]) = if by_bar || is_daily {
-            (&self.by_bar, &[])
+        let (bars_a_year, bars_a_session) = self.outline.periods;
+        let by_bar = by_bar || bars_a_session <= 1.0;
+        let cell = if by_bar {
+            &self.by_bar
         } else {
-            (&self.by_session, &self.clock_ends)
+            &self.by_session
         };
-        let make = || Kernel::new(self.market, &self.strategy, ends, self.points()).ok();
+        let make = || {
+            let ends = match by_bar {
+                true => Vec::new(),
+                false => sessions_of(&self.outline.clock, bars_a_year, bars_a_session).ends,
+            };
+            Kernel::new(self.market, &self.strategy, &ends, self.points()).ok()
+        };
         cell.get_or_init(make).as_ref()
     }
 
@@ -292,23 +376,20 @@ impl<'m> Trials<'m> {
             return Ok(None);
         }
         let tally = self.with_signals(point, 0, |signals| {
-            kernel.tally(0, signals, bars, ask == Ask::Blocks)
+            let mut tallies = kernel.tally(0, &[signals.to_vec()], bars, ask == Ask::Blocks);
+            tallies.pop().flatten()
         })?;
         let scale = self.scale(span, ask);
         Ok(tally.map(|tally| asked(of_tally(&tally, scale), ask)))
     }
 
     fn scale(&self, span: Option<&Range<BarIndex>>, ask: Ask) -> Scale {
-        let scale = match span {
-            None => self.whole.scale,
-            Some(span) => {
-                // The dates of both ends are all that is asked of the sessions here.
-                let time = &self.outline.clock[span.clone()];
-                let ends = [time[0], time[time.len() - 1]];
-                let (bars_a_year, bars_a_session) = self.outline.periods;
-                sessions_of(&ends, bars_a_year, bars_a_session).scale
-            }
-        };
+        let span = span.cloned().unwrap_or_else(|| self.span());
+        // The dates of both ends are all that is asked of the sessions here.
+        let time = &self.outline.clock[span];
+        let ends = [time[0], time[time.len() - 1]];
+        let (bars_a_year, bars_a_session) = self.outline.periods;
+        let scale = sessions_of(&ends, bars_a_year, bars_a_session).scale;
         if ask == Ask::Bare {
             Scale {
                 sessions_a_year: self.outline.periods.0,
@@ -388,10 +469,11 @@ impl<'m> Trials<'m> {
         assert_eq!(point.len(), self.axes.len(), "one index for each axis");
         match self.columns.as_ref() {
             Columns::Shared(family, parts) => {
-                let values = family.at(&parts[account], point).map_err(|problems| {
-                    Error::all(problems)
-                        .with_source(&self.strategy.source.name, &self.strategy.source.text)
-                })?;
+                let mut values = family.decide(&parts[account], &[point]);
+                let values = values
+                    .pop()
+                    .unwrap_or_else(|| family.at(&parts[account], point))
+                    .map_err(|problems| self.refused(problems))?;
                 let keys = self.outline.wanted.iter().map(String::as_str);
                 Ok(work(&keys.zip(values).collect::<Vec<_>>()))
             }
@@ -413,6 +495,20 @@ impl<'m> Trials<'m> {
             }
         }
     }
+}
+
+/// Indices of `points`, those that share columns together, so that these stay in the cache.
+fn by_tile(points: &[&[usize]]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    if order.len() > TILE {
+        // The place of the tile, up to four axes; further ones keep the order that was given.
+        let tile = |k: usize| {
+            let axes = points[k].iter().take(4);
+            axes.fold(0_u64, |key, at| key << 16 | (at / TILE).min(0xFFFF) as u64)
+        };
+        order.sort_by_cached_key(|&k| tile(k));
+    }
+    order
 }
 
 /// Equity, and whether anything is held, at each bar.

@@ -2,8 +2,9 @@
 //! figure is that of the engine's run.
 
 use crate::trials::{assert_figures, shipped};
-use papertape::engine::{backtest, backtest_over};
+use papertape::engine::{BlockSums, backtest, backtest_over};
 use papertape::market::{Bars, Market};
+use papertape::metrics::trial::Trial;
 use papertape::metrics::{bare_of_run, of_run};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::study::{Ask, ParamAxis, Trials};
@@ -46,6 +47,12 @@ fn tape(steps: &[[f64; 4]], intraday: bool) -> Bars {
     let [open, high, low, close] = columns;
     let time = (0..steps.len()).map(moment).collect();
     Bars::new(time, open, high, low, close, None).expect("sound bars")
+}
+
+/// Figures that may be NaN, to the last bit.
+fn bits(trial: &Trial) -> (Vec<u64>, u32, Vec<BlockSums>) {
+    let figures = trial.figures().map(f64::to_bits).to_vec();
+    (figures, trial.entries, trial.blocks.clone())
 }
 
 /// A strategy file of random pieces that the kernel carries, with params `a` and `b`.
@@ -150,6 +157,10 @@ fn holds(market: &Market, text: &str, count: usize) {
         for key in ["total_return", "cagr", "sharpe", "max_drawdown", "trades"] {
             crate::trials::assert_close(text, bare.get(key), figures.get(key));
         }
+        let points: Vec<&[usize]> = vec![&point, &[0, 0], &point];
+        let each = trials.measure_each(&points, None, Ask::Blocks);
+        assert_eq!(bits(each[0].as_ref().unwrap()), bits(&trial), "{text}");
+        assert_eq!(bits(each[2].as_ref().unwrap()), bits(&trial), "{text}");
         let returns = trials.returns(&point, None).unwrap();
         let length = returns.len() / 16;
         for (block, sums) in returns.chunks(length.max(1)).zip(&trial.blocks) {

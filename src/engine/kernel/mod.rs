@@ -16,7 +16,7 @@ pub use tally::{BLOCKS, BlockSums, Moments, Tally};
 use crate::engine::input::EventKind;
 use crate::engine::kernel::sums::{Marks, Running};
 use crate::engine::kernel::table::Table;
-use crate::engine::kernel::walk::{Counts, Distance, Lane, Reach, Says, Stretch, Walk};
+use crate::engine::kernel::walk::{Distance, Lane, Reach, Says, Stretch, Walk};
 use crate::engine::prepare::Prepared;
 use crate::error::Result;
 use crate::market::{Bars, Market};
@@ -29,6 +29,9 @@ use std::ops::Range;
 /// Trials that share one tape before its prices are summed up ahead: fewer are valued bar by bar,
 /// which costs about as much as the sums.
 const TRIALS_SHARED: usize = 8;
+
+/// Bars of a piece of a long tape: its sums stay in the second cache.
+const PIECE: usize = 4_096;
 
 /// What all trials of a strategy over one market share.
 pub struct Kernel<'m> {
@@ -115,34 +118,47 @@ impl<'m> Kernel<'m> {
         }
     }
 
-    /// The sums of one account over a span of bars; `None` when its equity fell to nothing, which
-    /// the engine tells the meaning of.
+    /// The sums of one account over a span of bars for each of several trials; `None` for one whose
+    /// equity fell to nothing, which the engine tells the meaning of.
+    ///
+    /// The trials go through a long tape together, a piece at a time, so that a piece of the sums is
+    /// read from memory once for all of them.
     pub fn tally(
         &self,
         account: usize,
-        signals: &Signals<'_>,
+        trials: &[Vec<(&str, Values<'_>)>],
         span: &Range<BarIndex>,
         blocks: bool,
-    ) -> Option<Tally> {
+    ) -> Vec<Option<Tally>> {
         let lane = self.lane(account, span);
         let sessions = (lane.session(span.start), lane.session(span.end));
         let count = sessions.1 - sessions.0;
-        let mut running = Running::new(self.strategy.account.cash, sessions.0, count, blocks);
-        let mut held = HeldSessions::default();
-        let counts = self.walk(&lane, signals, |stretch| {
-            walk::add(&mut running, &lane, stretch);
-            held.add(&lane, stretch);
-        });
-        running.is_sound.then(|| Tally {
-            trades: counts.trades,
-            wins: counts.wins,
-            entries: counts.entries,
-            held: held.count,
-            ..running.finish(count)
-        })
+        let piece = if trials.len() == 1 { span.len() } else { PIECE };
+        let start = || Running::new(self.strategy.account.cash, sessions.0, count, blocks);
+        if span.len() <= piece {
+            // What fits into the cache is done trial by trial.
+            let alone = |signals: &Vec<(&str, Values<'_>)>| {
+                let mut trial = Trial::new(self, signals, &lane, start());
+                trial.advance(&lane, None);
+                trial.ended(count)
+            };
+            return trials.iter().map(alone).collect();
+        }
+        let trials = trials.iter();
+        let mut all: Vec<Trial<'_>> = trials
+            .map(|signals| Trial::new(self, signals, &lane, start()))
+            .collect();
+        let pieces = (span.start..span.end).step_by(piece).skip(1);
+        for until in pieces.map(Some).chain([None]) {
+            for trial in &mut all {
+                trial.advance(&lane, until);
+            }
+        }
+        all.into_iter().map(|trial| trial.ended(count)).collect()
     }
 
-    /// Adds the equity of one account at each bar of a span to `equity`, and its sums.
+    /// Adds the equity of one account at each bar of a span to `equity`, and marks the bars on which
+    /// something is held.
     pub fn equity(
         &self,
         account: usize,
@@ -151,7 +167,8 @@ impl<'m> Kernel<'m> {
         (equity, is_held): (&mut [f64], &mut [bool]),
     ) -> Counted {
         let lane = self.lane(account, span);
-        let counts = self.walk(&lane, signals, |stretch| {
+        let mut walk = Walk::new(&self.strategy, self.says(signals, lane.end), &lane);
+        walk.finish(|stretch| {
             let bars = stretch.from - span.start..stretch.to - span.start;
             let close = &lane.bars.close[stretch.from..stretch.to];
             for (e, close) in equity[bars.clone()].iter_mut().zip(close) {
@@ -162,9 +179,9 @@ impl<'m> Kernel<'m> {
             }
         });
         Counted {
-            trades: counts.trades,
-            wins: counts.wins,
-            entries: counts.entries,
+            trades: walk.counts.trades,
+            wins: walk.counts.wins,
+            entries: walk.counts.entries,
         }
     }
 
@@ -183,14 +200,13 @@ impl<'m> Kernel<'m> {
         }
     }
 
-    fn walk(&self, lane: &Lane<'_>, signals: &Signals<'_>, sink: impl FnMut(Stretch)) -> Counts {
+    /// What the expressions say, entries that an exit forbids left out.
+    fn says<'a>(&self, signals: &'a Signals<'_>, bars: usize) -> Says<'a> {
         let find = |key: &str| signals.iter().find(|(k, _)| *k == key).map(|(_, v)| v);
-        let exit = yes(find("rules.exit"), lane.end);
-        let mut enter = yes(find("rules.enter"), lane.end).into_owned();
-        for (word, exit) in enter.iter_mut().zip(exit.iter()) {
-            *word &= !exit;
-        }
-        let mut exit = exit;
+        let mut exit = yes(find("rules.exit"), bars);
+        let enter = yes(find("rules.enter"), bars);
+        let pairs = enter.iter().zip(exit.iter());
+        let mut enter: Vec<u64> = pairs.map(|(enter, exit)| enter & !exit).collect();
         if !self.decides.is_empty() {
             let pairs = enter.iter_mut().zip(exit.to_mut()).zip(&self.decides);
             for ((enter, exit), decides) in pairs {
@@ -204,17 +220,61 @@ impl<'m> Kernel<'m> {
             Some(Written::Expr(_)) => find(key).map(|v| Distance::Money(v.clone())),
         };
         let stops = &self.strategy.stops;
-        let says = Says {
-            enter: &enter,
-            exit: &exit,
+        Says {
+            enter,
+            exit,
             stop: distance(&stops.stop, "stops.stop"),
             target: distance(&stops.target, "stops.target"),
             trail: distance(&stops.trail, "stops.trail"),
             volatility: find("size.method").cloned(),
+        }
+    }
+}
+
+/// A trial on its way.
+struct Trial<'a> {
+    walk: Walk<'a>,
+    running: Running,
+    held: HeldSessions,
+}
+
+impl<'a> Trial<'a> {
+    fn new(
+        kernel: &'a Kernel<'_>,
+        signals: &'a Signals<'_>,
+        lane: &'a Lane<'a>,
+        running: Running,
+    ) -> Self {
+        Trial {
+            walk: Walk::new(&kernel.strategy, kernel.says(signals, lane.end), lane),
+            running,
+            held: HeldSessions::default(),
+        }
+    }
+
+    /// Lets time pass up to bar `until`, or to the end.
+    fn advance(&mut self, lane: &Lane<'_>, until: Option<BarIndex>) {
+        let (running, held) = (&mut self.running, &mut self.held);
+        let sink = |stretch| {
+            walk::add(running, lane, stretch);
+            held.add(lane, stretch);
         };
-        let mut walk = Walk::new(&self.strategy, &says, lane);
-        walk.run(sink);
-        walk.counts
+        match until {
+            Some(bar) => self.walk.advance(bar, sink),
+            None => self.walk.finish(sink),
+        }
+    }
+
+    /// The sums over `count` sessions; `None` when the equity fell to nothing.
+    fn ended(self, count: usize) -> Option<Tally> {
+        let counts = self.walk.counts;
+        self.running.is_sound.then(|| Tally {
+            trades: counts.trades,
+            wins: counts.wins,
+            entries: counts.entries,
+            held: self.held.count,
+            ..self.running.finish(count)
+        })
     }
 }
 
@@ -253,6 +313,7 @@ impl HeldSessions {
 fn yes<'a>(values: Option<&'a Values<'_>>, bars: usize) -> Cow<'a, [u64]> {
     match values {
         Some(Values::Condition(mask)) => Cow::Borrowed(mask.yes_words()),
+        Some(Values::Yes(words)) => Cow::Borrowed(words),
         Some(Values::Truth(Some(true))) => Cow::Owned(vec![u64::MAX; bars.div_ceil(64)]),
         _ => Cow::Owned(vec![0; bars.div_ceil(64)]),
     }

@@ -84,7 +84,7 @@ impl Running {
         match marks.table {
             Some(table) if cash == 0.0 => {
                 let all = table.extremes(marks.price, from, to);
-                self.fall(shares, all);
+                self.fall(&marks.price[from..to], shares, all);
                 self.before = shares * marks.price[to - 1];
                 self.add_between(table, from, to - 1);
             }
@@ -148,17 +148,30 @@ impl Running {
         }
     }
 
-    /// How far the equity fell over a stretch of prices.
+    /// How far the equity fell over a stretch of prices, of which `all` are the extremes.
     #[inline]
-    fn fall(&mut self, shares: f64, all: Extremes) {
-        if shares * all.least < self.peak * self.worst {
-            self.worst = shares * all.least / self.peak;
+    fn fall(&mut self, prices: &[f64], shares: f64, all: Extremes) {
+        let (most, least) = (shares * all.most, shares * all.least);
+        if most <= self.peak {
+            if least < self.peak * self.worst {
+                self.worst = least / self.peak;
+            }
+        } else if least >= most * self.worst {
+            // No two prices of the stretch are as far apart as the worst fall so far.
+            self.peak = most;
+        } else {
+            for &price in prices {
+                let equity = shares * price;
+                self.peak = if equity > self.peak {
+                    equity
+                } else {
+                    self.peak
+                };
+                if equity < self.peak * self.worst {
+                    self.worst = equity / self.peak;
+                }
+            }
         }
-        if all.worst < self.worst {
-            self.worst = all.worst;
-        }
-        let most = shares * all.most;
-        self.peak = if most > self.peak { most } else { self.peak };
     }
 
     /// Sessions valued one by one.

@@ -1,8 +1,8 @@
 //! Prices at session ends, summed up so that a stretch of holding costs the same however long it is.
 //!
 //! While shares are held and no cash lies beside them, the equity is a multiple of the price: its
-//! returns are the price's, and sums over a stretch are differences of running sums. Its worst fall
-//! is that of the price, joined from summaries of stretches.
+//! returns are the price's, and sums over a stretch are differences of running sums. How far it fell
+//! follows from the extremes of the price, unless a new peak lies inside the stretch.
 
 /// Session returns of a price, summed from the first on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,45 +14,28 @@ pub(crate) struct Sums {
     pub(crate) downside: f64,
 }
 
-/// The extremes of a stretch of prices.
+/// The highest and the lowest of a stretch of prices.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extremes {
     pub(crate) most: f64,
     pub(crate) least: f64,
-    /// Smallest ratio of a price to one before it, at most 1.
-    pub(crate) worst: f64,
 }
 
 impl Extremes {
-    pub(crate) fn of(price: f64) -> Self {
-        Extremes {
-            most: price,
-            least: price,
-            worst: 1.0,
-        }
-    }
-
-    /// The stretch followed by `later`.
+    /// Of both stretches.
     #[inline]
-    pub(crate) fn then(self, later: Extremes) -> Self {
-        let across = later.least / self.most;
-        let worst = if later.worst < self.worst {
-            later.worst
-        } else {
-            self.worst
-        };
+    fn and(self, other: Extremes) -> Self {
         Extremes {
-            most: if later.most > self.most {
-                later.most
+            most: if other.most > self.most {
+                other.most
             } else {
                 self.most
             },
-            least: if later.least < self.least {
-                later.least
+            least: if other.least < self.least {
+                other.least
             } else {
                 self.least
             },
-            worst: if across < worst { across } else { worst },
         }
     }
 }
@@ -104,10 +87,10 @@ impl Table {
         }
         let mut all = self.extremes.over(first, last);
         if from < first * self.block {
-            all = extremes_of(&marks[from..first * self.block]).then(all);
+            all = all.and(extremes_of(&marks[from..first * self.block]));
         }
         if last * self.block < to {
-            all = all.then(extremes_of(&marks[last * self.block..to]));
+            all = all.and(extremes_of(&marks[last * self.block..to]));
         }
         all
     }
@@ -141,16 +124,20 @@ fn running_sums(marks: &[f64]) -> Vec<Sums> {
     sums.collect()
 }
 
+/// The extremes of some prices; the lanes are what the compiler makes vectors of.
 fn extremes_of(marks: &[f64]) -> Extremes {
-    let mut all = Extremes::of(marks[0]);
-    for &mark in &marks[1..] {
-        all.most = if mark > all.most { mark } else { all.most };
-        all.least = if mark < all.least { mark } else { all.least };
-        if mark < all.most * all.worst {
-            all.worst = mark / all.most;
+    const LANES: usize = 8;
+    let (mut most, mut least) = ([f64::NEG_INFINITY; LANES], [f64::INFINITY; LANES]);
+    for part in marks.chunks(LANES) {
+        for ((most, least), &mark) in most.iter_mut().zip(&mut least).zip(part) {
+            *most = if mark > *most { mark } else { *most };
+            *least = if mark < *least { mark } else { *least };
         }
     }
-    all
+    Extremes {
+        most: most.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b)),
+        least: least.iter().fold(f64::INFINITY, |a, &b| a.min(b)),
+    }
 }
 
 /// Extremes of every stretch from two joins: on each level, the extremes from and to the middle of
@@ -170,10 +157,10 @@ impl Sparse {
             for start in (0..n).step_by(2 * half) {
                 let middle = (start + half).min(n);
                 for i in (start..middle.saturating_sub(1)).rev() {
-                    level[i] = leaves[i].then(level[i + 1]);
+                    level[i] = leaves[i].and(level[i + 1]);
                 }
                 for i in middle + 1..(middle + half).min(n) {
-                    level[i] = level[i - 1].then(leaves[i]);
+                    level[i] = level[i - 1].and(leaves[i]);
                 }
             }
             levels.push(level);
@@ -191,6 +178,6 @@ impl Sparse {
         // The highest bit in which both ends differ names the level whose middle lies between.
         let bit = (usize::BITS - 1 - (from ^ last).leading_zeros()) as usize;
         let level = &self.levels[bit + 1];
-        level[from].then(level[last])
+        level[from].and(level[last])
     }
 }

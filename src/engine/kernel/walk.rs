@@ -15,6 +15,7 @@ use crate::portfolio::{Offset, Protection};
 use crate::rules::Values;
 use crate::strategy::{Amount, ClosedTrades, FillAt, Situation, Strategy, amount};
 use crate::units::BarIndex;
+use std::borrow::Cow;
 
 /// Bars that are looked at together for a level that none of them may have reached.
 const GLANCE: usize = 16;
@@ -22,8 +23,8 @@ const GLANCE: usize = 16;
 /// What a strategy says about one symbol, as the walk asks for it.
 pub(crate) struct Says<'a> {
     /// Bit sets of the bars on which an entry, an exit is decided.
-    pub(crate) enter: &'a [u64],
-    pub(crate) exit: &'a [u64],
+    pub(crate) enter: Vec<u64>,
+    pub(crate) exit: Cow<'a, [u64]>,
     pub(crate) stop: Option<Distance<'a>>,
     pub(crate) target: Option<Distance<'a>>,
     pub(crate) trail: Option<Distance<'a>>,
@@ -112,7 +113,7 @@ struct Held {
 /// An account on its way.
 pub(crate) struct Walk<'a> {
     strategy: &'a Strategy,
-    says: &'a Says<'a>,
+    says: Says<'a>,
     lane: &'a Lane<'a>,
     slots: f64,
     cash: f64,
@@ -120,10 +121,13 @@ pub(crate) struct Walk<'a> {
     pub(crate) counts: Counts,
     /// Last bar on which no entry is decided after an exit.
     blocked_through: Option<BarIndex>,
+    /// The first bar at whose close an entry may be decided, and since when the account is flat.
+    at: BarIndex,
+    flat_since: BarIndex,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(strategy: &'a Strategy, says: &'a Says<'a>, lane: &'a Lane<'a>) -> Self {
+    pub(crate) fn new(strategy: &'a Strategy, says: Says<'a>, lane: &'a Lane<'a>) -> Self {
         Walk {
             strategy,
             says,
@@ -133,22 +137,26 @@ impl<'a> Walk<'a> {
             closed: ClosedTrades::default(),
             counts: Counts::default(),
             blocked_through: None,
+            at: lane.first,
+            flat_since: lane.first,
         }
     }
 
-    /// Lets time pass from the first bar to the last.
-    pub(crate) fn run(&mut self, mut sink: impl FnMut(Stretch)) {
-        let end = self.lane.end;
-        // The first bar at whose close an entry may be decided, and since when the account is flat.
-        let (mut at, mut flat_since) = (self.lane.first, self.lane.first);
-        while let Some((decided, bar)) = self.next_entry(at) {
+    /// Lets time pass up to the entries that are decided before bar `until`, and all that follows from
+    /// them.
+    pub(crate) fn advance(&mut self, until: BarIndex, mut sink: impl FnMut(Stretch)) {
+        while let Some((decided, bar)) = self.next_entry(self.at) {
+            if decided >= until {
+                self.at = decided;
+                return;
+            }
             let flat = self.cash;
             let Some(held) = self.enter(decided, bar) else {
-                at = decided + 1;
+                self.at = decided + 1;
                 continue;
             };
             sink(Stretch {
-                from: flat_since,
+                from: self.flat_since,
                 to: bar,
                 cash: flat,
                 shares: 0.0,
@@ -161,11 +169,17 @@ impl<'a> Walk<'a> {
                 cash,
                 shares,
             });
-            (flat_since, at) = (exit, next);
+            (self.flat_since, self.at) = (exit, next);
         }
+        self.at = self.lane.end;
+    }
+
+    /// Lets the rest of time pass.
+    pub(crate) fn finish(&mut self, mut sink: impl FnMut(Stretch)) {
+        self.advance(self.lane.end, &mut sink);
         sink(Stretch {
-            from: flat_since,
-            to: end,
+            from: self.flat_since,
+            to: self.lane.end,
             cash: self.cash,
             shares: 0.0,
         });
@@ -175,7 +189,7 @@ impl<'a> Walk<'a> {
     #[inline]
     fn next_entry(&self, at: BarIndex) -> Option<(BarIndex, BarIndex)> {
         let from = self.blocked_through.map_or(at, |last| at.max(last + 1));
-        let decided = next(self.says.enter, from).filter(|d| *d < self.lane.end)?;
+        let decided = next(&self.says.enter, from).filter(|d| *d < self.lane.end)?;
         let bar = match self.strategy.fill.at {
             FillAt::Close => decided,
             FillAt::NextOpen | FillAt::NextClose => decided + 1,
@@ -275,7 +289,7 @@ impl<'a> Walk<'a> {
             FillAt::Close => held.entry_bar + 1,
             FillAt::NextOpen | FillAt::NextClose => held.entry_bar,
         };
-        let signal = next(self.says.exit, from).unwrap_or(end);
+        let signal = next(&self.says.exit, from).unwrap_or(end);
         let time = self.strategy.rules.hold_bars_max;
         let time = time.map_or(end, |most| from.max(held.entry_bar + most as usize));
         let decided = signal.min(time).min(end);
