@@ -1,7 +1,7 @@
 //! `rerun DIR`: makes a finished run again from its manifest, and compares byte for byte.
 
 use crate::cli::simulated::simulated;
-use crate::cli::{Context, Exit, Format, walk_forward};
+use crate::cli::{Context, Exit, Format, sweep, walk_forward};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::contents;
 use papertape::report::manifest::{
@@ -40,9 +40,10 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
         &overrides,
     )?;
     causes.extend(changed_strategy(&manifest.strategy));
-    let again = match &manifest.flags.walk_forward {
-        Some(_) => walk_forward::again(strategy, overrides, &manifest, io)?,
-        None => simulated(&strategy, Some(manifest.flags.clone()), manifest.seed)?.files,
+    let again = match (&manifest.flags.walk_forward, &manifest.sweep) {
+        (Some(_), _) => walk_forward::again(strategy, overrides, &manifest, io)?,
+        (None, Some(_)) => sweep::again_beside(&dir, &manifest, io)?,
+        (None, None) => simulated(&strategy, Some(manifest.flags.clone()), manifest.seed)?.files,
     };
     let different = compared(&dir, &again);
     let same = different.is_empty();
@@ -69,7 +70,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
 
 /// Paths of the manifest start from the folder that the run was made in: the current one, or one
 /// above the run's folder. The first from which all data can be found is taken.
-fn go_to_start(dir: &Path, manifest: &Manifest) {
+pub(crate) fn go_to_start(dir: &Path, manifest: &Manifest) {
     let has_data = |start: &Path| manifest.data.iter().all(|d| start.join(&d.file).exists());
     if !has_data(Path::new(""))
         && let Some(start) = dir.ancestors().find(|start| has_data(start))
@@ -79,7 +80,7 @@ fn go_to_start(dir: &Path, manifest: &Manifest) {
     }
 }
 
-fn overrides(flags: &Flags) -> Result<Overrides> {
+pub(crate) fn overrides(flags: &Flags) -> Result<Overrides> {
     let pairs = |all: &[String]| -> Vec<(String, String)> {
         let pair = |text: &String| text.split_once('=').map(|(a, b)| (a.into(), b.into()));
         all.iter().filter_map(pair).collect()

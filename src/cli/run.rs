@@ -2,6 +2,7 @@
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::{Simulated, kept, simulated};
+use crate::cli::sweep::LEDGERS;
 use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use papertape::engine;
@@ -9,7 +10,7 @@ use papertape::error::{Error, Problem, Result};
 use papertape::metrics;
 use papertape::report::{contents, folder, json, text};
 use papertape::strategy::Strategy;
-use papertape::study;
+use papertape::study::{self, trial_ledger};
 use std::path::{Path, PathBuf};
 
 /// Where runs go unless `--out` says otherwise.
@@ -71,8 +72,12 @@ struct Job {
 
 impl Job {
     fn run(&self, args: &Args, seed: u64) -> Result<Simulated> {
-        let run = simulated(&self.strategy, Some(kept(&args.strategy)), seed)?;
+        let mut run = simulated(&self.strategy, Some(kept(&args.strategy)), seed)?;
         folder::write(&self.folder, &run.files)?;
+        // A run is a trial, and one that is not counted is still a run.
+        if let Err(error) = counted(&self.strategy, &run) {
+            run.notes.push(format!("the trial is not counted: {error}"));
+        }
         Ok(run)
     }
 
@@ -108,6 +113,19 @@ fn job(file: &Path, args: &Args) -> Result<Job> {
     folder::claim(&folder, &strategy.name, &contents::shown(file), args.force)?;
     holdout::record(&strategy, "run", Some(&folder))?;
     Ok(Job { strategy, folder })
+}
+
+/// Adds a run to the ledger of the trials on its data.
+fn counted(strategy: &Strategy, run: &Simulated) -> Result<()> {
+    let data = trial_ledger::data_key(&run.data);
+    let path = trial_ledger::path(Path::new(LEDGERS), &data);
+    let group = trial_ledger::group_key(strategy);
+    let sharpe = run.summary.metrics.get("sharpe").unwrap_or(0.0);
+    trial_ledger::append(
+        &path,
+        trial_ledger::trial_key(group, &strategy.params),
+        sharpe,
+    )
 }
 
 fn same_folder(file: &Path, folder: &Path) -> Error {

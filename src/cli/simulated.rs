@@ -14,6 +14,8 @@ pub(crate) struct Simulated {
     pub(crate) summary: Summary,
     pub(crate) judged: Judged,
     pub(crate) notes: Vec<String>,
+    /// Files of the data with their SHA-256; empty when no files were asked for.
+    pub(crate) data: Vec<(String, String)>,
     /// The files of its folder; empty when none were asked for.
     pub(crate) files: Vec<NewFile>,
 }
@@ -31,6 +33,7 @@ pub(crate) fn simulated(strategy: &Strategy, flags: Option<Flags>, seed: u64) ->
     Ok(Simulated {
         summary,
         judged,
+        data: market.files,
         notes: market.notes,
         files,
     })

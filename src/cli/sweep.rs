@@ -3,19 +3,22 @@
 //! and the folder's life.
 
 use crate::cli::flags::{StrategyFlags, pair};
+use crate::cli::rerun::overrides;
 use crate::cli::simulated::kept;
 use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::contents;
-use papertape::report::manifest::Manifest;
+use papertape::report::manifest::{LedgerCopy, Manifest};
 use papertape::report::sweep::folder::{self, Claim};
 use papertape::report::sweep::rows::RowFile;
-use papertape::report::sweep::{json, record, text};
-use papertape::strategy::Strategy;
+use papertape::report::sweep::{json, pictures, record, text};
+use papertape::strategy::{Strategy, SweepMethod};
 use papertape::study::Ask;
+use papertape::study::overfitting::Sharpes;
 use papertape::study::sweep::{
-    Course, Field, Goal, Judging, Plan, Rows, Watch, judge, rank, run as measure,
+    AllTrials, Course, Field, Goal, Judging, Plan, Ranking, Rows, Watch, count, judge, rank,
+    run as measure,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +26,9 @@ use std::sync::atomic::AtomicBool;
 
 /// Where sweeps go unless `--out` says otherwise.
 const REPORTS: &str = "reports";
+
+/// Where trials are counted, whatever `--out` says.
+pub(crate) const LEDGERS: &str = "reports/trials";
 
 /// Arguments of the verb.
 #[derive(Debug, clap::Args)]
@@ -44,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     objective: Option<String>,
     /// How combinations are chosen
-    #[arg(long, value_name = "grid|random|halving")]
+    #[arg(long, value_name = "grid|random|halving", value_parser = ["grid", "random", "halving"], hide_possible_values = true)]
     method: Option<String>,
     /// How many combinations are tried
     #[arg(long, value_name = "N")]
@@ -156,10 +162,10 @@ fn strategy(file: &Path, args: &Args) -> Result<Strategy> {
     }
 }
 
-fn goal_of(key: &str) -> Result<Goal> {
+fn goal_of(flag: &str, key: &str) -> Result<Goal> {
     Goal::of(key).ok_or_else(|| {
         let keys = papertape::metrics::trial::Trial::KEYS;
-        let problem = Problem::new(format!("--sort {key}: rows have no such figure"));
+        let problem = Problem::new(format!("{flag} {key}: trials have no such figure"));
         let help = match papertape::error::nearest(key, keys) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("there are {}", keys.join(" ")),
@@ -169,11 +175,18 @@ fn goal_of(key: &str) -> Result<Goal> {
 }
 
 fn swept(file: &Path, args: &Args, io: &mut Context) -> Result<Exit> {
+    if let Some(key) = &args.objective {
+        goal_of("--objective", key)?;
+    }
+    let sort = args.sort.as_deref().map(|key| goal_of("--sort", key));
+    let sort = sort.transpose()?;
     let strategy = strategy(file, args)?;
     holdout::record(&strategy, "sweep", args.out.as_deref())?;
-    let sort = args.sort.as_deref().map(goal_of).transpose()?;
     let overrides = args.strategy.overrides();
     let field = Field::new(strategy, overrides, io.jobs, !args.bare)?;
+    for note in &field.market_of(0)?.notes {
+        io.note(note);
+    }
     let whole = Plan::of(&field, io.seed)?;
     let plan = match args.shard {
         Some((part, parts)) => whole.part(&field, part - 1, parts)?,
@@ -200,14 +213,17 @@ fn swept(file: &Path, args: &Args, io: &mut Context) -> Result<Exit> {
     if args.shard.is_some() {
         return shard_done(&out, &course, &rows, io);
     }
-    let ending = Ending {
+    let mut ending = Ending {
         out: &out,
         top: args.top as usize,
         sort: sort.as_ref(),
         record,
+        ledger: None,
         cancel: &cancel,
     };
-    ending.write(&field, &plan, &course, &mut rows, io)
+    let shown = ending.write(&field, &plan, &course, &mut rows, io)?;
+    show(&shown, &out, io);
+    stopped(&course)
 }
 
 /// Measures with a bar of progress; Ctrl-C stops it after the trials under way.
@@ -250,10 +266,22 @@ fn bare(
     sort: Option<&Goal>,
     io: &mut Context,
 ) -> Result<Exit> {
-    let mut rows: Vec<papertape::study::sweep::Row> = Vec::new();
-    let course = course(field, plan, Ask::Bare, &mut rows, &interruption(), io)?;
     let top = args.top as usize;
-    let ranking = rank(&course, plan.goal, top, &mut rows)?;
+    let cancel = interruption();
+    let (course, ranking) = match plan.method {
+        // The next round needs all rows of the one before.
+        SweepMethod::Halving => {
+            let mut rows: Vec<papertape::study::sweep::Row> = Vec::new();
+            let course = course(field, plan, Ask::Bare, &mut rows, &cancel, io)?;
+            let ranking = rank(&course, plan.goal, top, &mut rows)?;
+            (course, ranking)
+        }
+        _ => {
+            let mut best = Ranking::new(plan.goal, top);
+            let course = course(field, plan, Ask::Bare, &mut best, &cancel, io)?;
+            (course, best)
+        }
+    };
     match io.format {
         Format::Table => io.print(text::bare(field, &ranking, top, sort)),
         Format::Json => io.print(format_args!("{}\n", json::bare(field, &ranking, top))),
@@ -316,41 +344,53 @@ struct Ending<'a> {
     top: usize,
     sort: Option<&'a Goal>,
     record: Manifest,
+    /// The ledgers as they were; `None` counts the trials in those that there are.
+    ledger: Option<LedgerCopy>,
     cancel: &'a AtomicBool,
 }
 
+/// A finished sweep as it is shown.
+struct Shown {
+    page: String,
+    object: String,
+    csv: String,
+}
+
 impl Ending<'_> {
+    /// Judges the sweep and puts its files in place.
     fn write(
-        mut self,
+        &mut self,
         field: &Field,
         plan: &Plan,
         course: &Course,
         rows: &mut dyn Rows,
         io: &mut Context,
-    ) -> Result<Exit> {
+    ) -> Result<Shown> {
+        let all = self.all_trials(field, course, rows, io);
         let judging = Judging {
             top: self.top,
-            sharpes_all: None,
-            seed: io.seed,
+            sharpes_all: all.as_ref().map(|all| all.sharpes),
+            seed: self.record.seed,
             watch: Watch {
                 cancel: self.cancel,
                 progress: &|_| {},
             },
         };
         let swept = judge(field, plan, course, rows, &judging)?;
-        let tables = folder::write_tables(self.out, field, course, rows)?;
+        let mut tables = folder::write_tables(self.out, field, course, rows)?;
         let page = text::page(field, &swept, self.top, self.sort);
-        let mut names = tables.clone();
-        names.extend([folder::JSON, folder::PAGE].map(str::to_owned));
+        let mut files = pictures::files(field, &swept)?;
+        let small = files.iter().map(|(name, _)| name.clone());
+        let names: Vec<String> = tables.iter().cloned().chain(small).collect();
         let object = json::object(field, &swept, course, rows, &names)?;
-        let files = vec![
-            (folder::JSON.to_owned(), format!("{object}\n").into_bytes()),
-            (folder::PAGE.to_owned(), page.clone().into_bytes()),
-        ];
+        let object = format!("{object}\n");
+        files.push((folder::JSON.to_owned(), object.clone().into_bytes()));
+        files.push((folder::PAGE.to_owned(), page.clone().into_bytes()));
         if course.is_complete {
             self.record.trials = Some(swept.ranking.count);
             if let Some(sweep) = &mut self.record.sweep {
                 sweep.top = self.top as u64;
+                sweep.ledger = all.map(copied);
             }
             folder::finish(self.out, &mut self.record, &tables, &files)?;
         } else {
@@ -358,20 +398,208 @@ impl Ending<'_> {
                 folder::put(self.out, name, bytes)?;
             }
         }
-        match io.format {
-            Format::Table => {
-                io.print(page::painted(&page, io.color));
-                let files = self.out.join(folder::PARQUET);
-                io.print(format_args!("\nWritten to {}\n", contents::shown(&files)));
-            }
-            Format::Json => io.print(format_args!("{object}\n")),
-            Format::Csv => io.print(text::csv(field, &swept.ranking, self.top)),
+        tables.clear();
+        Ok(Shown {
+            page,
+            object,
+            csv: text::csv(field, &swept.ranking, self.top),
+        })
+    }
+
+    /// Every trial ever made on these data; without a ledger nothing else is lost.
+    fn all_trials(
+        &self,
+        field: &Field,
+        course: &Course,
+        rows: &mut dyn Rows,
+        io: &mut Context,
+    ) -> Option<AllTrials> {
+        if let Some(copy) = &self.ledger {
+            let (mean, squares) = (copy.mean.parse().ok()?, copy.squares.parse().ok()?);
+            return Some(AllTrials {
+                sharpes: Sharpes::of_sums(copy.trials, mean, squares),
+                sha256: copy.sha256.clone(),
+            });
         }
-        stopped(course)
+        match count(field, course, rows, Path::new(LEDGERS)) {
+            Ok(all) => Some(all),
+            Err(error) => {
+                io.note(format_args!("the trials are not counted: {error}"));
+                None
+            }
+        }
     }
 }
 
+fn copied(all: AllTrials) -> LedgerCopy {
+    LedgerCopy {
+        trials: all.sharpes.count(),
+        mean: all.sharpes.mean().to_string(),
+        squares: all.sharpes.squares().to_string(),
+        sha256: all.sha256,
+    }
+}
+
+fn show(shown: &Shown, out: &Path, io: &mut Context) {
+    match io.format {
+        Format::Table => {
+            io.print(page::painted(&shown.page, io.color));
+            io.print(format_args!("\nWritten to {}\n", contents::shown(out)));
+        }
+        Format::Json => io.print(&shown.object),
+        Format::Csv => io.print(&shown.csv),
+    }
+}
+
+/// The field of a sweep as a record tells it.
+fn restored(manifest: &Manifest, io: &Context) -> Result<Field> {
+    let kept = &manifest.strategy;
+    let folder = Path::new(&kept.file).parent().unwrap_or(Path::new(""));
+    let overrides = overrides(&manifest.flags)?;
+    let mut strategy = Strategy::parse(&kept.text, &kept.file, folder, &overrides)?;
+    record::restore(&mut strategy, manifest)?;
+    Field::new(strategy, overrides, io.jobs, true)
+}
+
+/// A shard of a sweep: part and number of parts from 1, folder, record.
+type Shard<'a> = (u64, u64, &'a Path, Manifest);
+
+/// The shards of one sweep in their order; each must be there once.
+fn shards(args: &MergeArgs) -> Result<Vec<Shard<'_>>> {
+    let mut parts: Vec<Shard<'_>> = Vec::new();
+    for dir in &args.shards {
+        let refuse = |message: &str, help: &str| {
+            let problem = Problem::new(format!("{}: {message}", dir.display()));
+            Err(Error::new(problem.help(help.to_owned())))
+        };
+        let Some(manifest) = record::unfinished(dir)? else {
+            return refuse("no shard of a sweep", "give the folders that --shard wrote");
+        };
+        let Some((part, of)) = manifest.sweep.as_ref().and_then(|sweep| sweep.shard) else {
+            return refuse("an unfinished sweep, no shard", "finish it with --resume");
+        };
+        if let Some((_, _, first, other)) = parts.first()
+            && let Some(why) = record::difference(other, &manifest)
+        {
+            let message = format!("not of the sweep of {}: {why}", first.display());
+            return refuse(&message, "merge the shards of one sweep");
+        }
+        parts.push((part, of, dir, manifest));
+    }
+    parts.sort_by_key(|(part, ..)| *part);
+    let wanted = parts.first().map_or(0, |(_, of, ..)| *of);
+    let have: Vec<u64> = parts.iter().map(|(part, ..)| *part).collect();
+    if have != (1..=wanted).collect::<Vec<u64>>() || parts.iter().any(|part| part.1 != wanted) {
+        let have: Vec<String> = parts
+            .iter()
+            .map(|(p, of, ..)| format!("{p}/{of}"))
+            .collect();
+        let problem = Problem::new(format!("the shards are {}", have.join(", ")));
+        return Err(Error::new(
+            problem.help(format!("each of 1/{wanted} to {wanted}/{wanted} once")),
+        ));
+    }
+    Ok(parts)
+}
+
+/// The rows of all shards, one after another.
+fn gather(parts: &[Shard<'_>], rows: &mut RowFile) -> Result<()> {
+    for (part, of, dir, manifest) in parts {
+        let planned = manifest.sweep.as_ref().map_or(0, |sweep| sweep.planned);
+        let mut shard = RowFile::open(&dir.join(record::ROWS))?;
+        if shard.count() != planned {
+            let problem = Problem::new(format!(
+                "shard {part}/{of} has {} of its {planned} trials",
+                shard.count()
+            ));
+            return Err(Error::new(problem.help("finish it with --resume first")));
+        }
+        copy_rows(&mut shard, rows)?;
+    }
+    Ok(())
+}
+
 fn merged(args: &MergeArgs, io: &mut Context) -> Result<Exit> {
-    let _ = (args, io);
-    Err(Error::msg("merging comes with the next change"))
+    let parts = shards(args)?;
+    let Some((.., manifest)) = parts.first() else {
+        return Err(Error::msg("no shard was given"));
+    };
+    let field = restored(manifest, io)?;
+    let plan = Plan::of(&field, manifest.seed)?;
+    let record = record::of(&field, &plan, (manifest.flags.clone(), manifest.seed), None)?;
+    if let Some(why) = record::difference(manifest, &record) {
+        let problem = Problem::new(format!("the shards cannot be merged: {why}"));
+        return Err(Error::new(problem.help("run them again as they are now")));
+    }
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new(REPORTS).join(format!("{}-sweep", field.strategy.stem)));
+    folder::claim(&out, &record, false, args.force)?;
+    let mut rows = RowFile::open(&folder::prepare(&out, &record, Claim::Fresh)?)?;
+    gather(&parts, &mut rows)?;
+    let cancel = interruption();
+    let course = course(&field, &plan, Ask::Figures, &mut rows, &cancel, io)?;
+    let mut ending = Ending {
+        out: &out,
+        top: args.top as usize,
+        sort: None,
+        record,
+        ledger: None,
+        cancel: &cancel,
+    };
+    let shown = ending.write(&field, &plan, &course, &mut rows, io)?;
+    show(&shown, &out, io);
+    stopped(&course)
+}
+
+fn copy_rows(from: &mut RowFile, to: &mut RowFile) -> Result<()> {
+    const AT_ONCE: u64 = 1 << 16;
+    let mut at = 0;
+    while at < from.count() {
+        let part = at..(at + AT_ONCE).min(from.count());
+        at = part.end;
+        let mut rows = Vec::new();
+        from.each(part, &mut |row| {
+            rows.push(row.clone());
+            Ok(())
+        })?;
+        to.append(&rows)?;
+    }
+    Ok(())
+}
+
+/// Makes a finished sweep again, judged with the ledgers as they were, in a folder beside it that is
+/// removed afterwards; the files as they came out.
+pub(crate) fn again_beside(
+    dir: &Path,
+    manifest: &Manifest,
+    io: &mut Context,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let field = restored(manifest, io)?;
+    let plan = Plan::of(&field, manifest.seed)?;
+    let record = record::of(&field, &plan, (manifest.flags.clone(), manifest.seed), None)?;
+    let out = dir.with_extension("rerun");
+    let mut rows = RowFile::open(&folder::prepare(&out, &record, Claim::Fresh)?)?;
+    let cancel = interruption();
+    let sweep = manifest.sweep.as_ref();
+    let mut ending = Ending {
+        out: &out,
+        top: sweep.map_or(1, |sweep| sweep.top as usize),
+        sort: None,
+        record,
+        ledger: sweep.and_then(|sweep| sweep.ledger.clone()),
+        cancel: &cancel,
+    };
+    let done = course(&field, &plan, Ask::Blocks, &mut rows, &cancel, io).and_then(|course| {
+        ending.write(&field, &plan, &course, &mut rows, io)?;
+        stopped(&course)
+    });
+    let names = manifest.files.iter().map(|file| file.file.clone());
+    let names = names.chain([papertape::report::manifest::FILE_NAME.to_owned()]);
+    let read = |name: String| (std::fs::read(out.join(&name)).unwrap_or_default(), name);
+    let files = names.map(read).map(|(bytes, name)| (name, bytes)).collect();
+    // What is left of the attempt is only in the way.
+    let _ = std::fs::remove_dir_all(&out);
+    done.map(|_| files)
 }

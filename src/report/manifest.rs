@@ -60,6 +60,8 @@ pub struct SweepRecord {
     pub method: String,
     /// How many points were asked for.
     pub samples: Option<u32>,
+    /// Seed of the sample, when the file names one.
+    pub seed: Option<u32>,
     /// Trials that were planned.
     pub planned: u64,
     /// Part and number of parts, counted from 1.
@@ -84,10 +86,10 @@ pub struct AxisRecord {
 pub struct LedgerCopy {
     /// Distinct trials.
     pub trials: u64,
-    /// Mean of their Sharpe ratios.
-    pub mean: f64,
-    /// Sum of squared deviations from the mean.
-    pub squares: f64,
+    /// Mean of their Sharpe ratios, as text so that it reads back to the same bits.
+    pub mean: String,
+    /// Sum of squared deviations from the mean, as text too.
+    pub squares: String,
     /// SHA-256 of the ledgers that it was read from.
     pub sha256: String,
 }

@@ -7,6 +7,7 @@ mod drawn;
 mod judged;
 mod trials;
 pub mod sweep;
+pub mod trial_ledger;
 pub mod overfitting;
 mod stream;
 mod stress;

@@ -45,3 +45,4 @@ mod readme;
 mod determinism;
 mod drawn;
 mod cli_run;
+mod sweep;

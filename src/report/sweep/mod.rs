@@ -3,7 +3,7 @@
 
 pub mod folder;
 pub mod json;
-mod pictures;
+pub mod pictures;
 pub mod record;
 pub mod rows;
 pub mod text;

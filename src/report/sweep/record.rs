@@ -54,7 +54,7 @@ pub fn of(
         data: files(field)?,
         assumptions: strategy.assumptions.iter().map(assumption).collect(),
         flags,
-        seed: table.seed.map_or(seed, u64::from),
+        seed,
         trials: None,
         sweep: Some(SweepRecord {
             axes: field.space.axes.iter().map(axis).collect(),
@@ -62,6 +62,7 @@ pub fn of(
             objective: table.objective.clone(),
             method: method(table.method).to_owned(),
             samples: table.samples,
+            seed: table.seed,
             planned: plan.choice.len(),
             shard,
             top: 0,
@@ -132,6 +133,7 @@ pub fn restore(strategy: &mut Strategy, manifest: &Manifest) -> Result<()> {
         _ => SweepMethod::Grid,
     };
     table.samples = sweep.samples;
+    table.seed = sweep.seed;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::metrics::trial::Trial;
 use crate::metrics::{Unit, find};
 use crate::report::sweep::record;
 use crate::report::text::paragraph;
-use crate::report::{cell, figure, judgement};
+use crate::report::{figure, judgement};
 use crate::strategy::SweepMethod;
 use crate::study::sweep::{Field, Goal, Ranking, Row, Swept};
 
@@ -25,6 +25,10 @@ pub fn page(field: &Field, swept: &Swept, top: usize, sort: Option<&Goal>) -> St
     if let Some(run) = swept.runs.first() {
         answer("Best", &field.words(run.index));
         answer("Plateau", &plateau(swept));
+    }
+    if let Some(why) = swept.fallback {
+        let words = format!("bar by bar instead of event by event, which is slower: {why}");
+        answer("Engine", &words);
     }
     page.push_str("\nIs it luck?\n");
     match &swept.judgement {
@@ -95,9 +99,9 @@ pub fn trials(swept: &Swept) -> String {
 fn plateau(swept: &Swept) -> String {
     match swept.plateau {
         Some(plateau) => format!(
-            "{:.2}: the {} one step away have on average {} of its {}",
+            "{:.2}: on average, its {} have {} of its {}",
             plateau.score,
-            figure::plural(plateau.neighbours, "trial", "trials"),
+            figure::plural(plateau.neighbours, "neighbour", "neighbours"),
             figure::given_percent((plateau.score * 100.0).round() / 100.0),
             swept.goal.key
         ),
@@ -258,12 +262,4 @@ pub(super) fn params(field: &Field, index: u64) -> String {
     let varied = axes.filter(|(axis, _)| axis.values.len() > 1);
     let words = varied.map(|(axis, at)| format!("{} {}", axis.name(), axis.values[at].text));
     words.collect::<Vec<_>>().join(", ")
-}
-
-/// The curve of a run as CSV cells.
-pub(super) fn push_money(line: &mut String, value: Option<&f64>) {
-    line.push(',');
-    if let Some(value) = value {
-        cell::push_number(line, *value);
-    }
 }

@@ -58,6 +58,22 @@ impl Rows for Vec<Row> {
     }
 }
 
+/// Only the best rows are kept, and there is no looking back.
+impl Rows for Ranking {
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn append(&mut self, rows: &[Row]) -> Result<()> {
+        rows.iter().for_each(|row| self.push(row));
+        Ok(())
+    }
+
+    fn each(&mut self, _: Range<u64>, _: &mut dyn FnMut(&Row) -> Result<()>) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// What is to be tried, and what ranks it.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -307,6 +323,21 @@ impl Course {
         Ok(())
     }
 
+    /// Bars of the longest trial after halving; 0 when all trials are of one round.
+    ///
+    /// # Errors
+    /// As [`Rows::each`].
+    pub fn longest(&self, rows: &mut dyn Rows) -> Result<u32> {
+        let mut longest = 0;
+        if self.stages.len() > 1 {
+            self.each(rows, &mut |row| {
+                longest = longest.max(row.bars);
+                Ok(())
+            })?;
+        }
+        Ok(longest)
+    }
+
     /// Trials that were to be made in all: points, each once.
     pub fn planned(&self) -> u64 {
         self.stages.first().map_or(0, |stage| stage.choice.len())
@@ -320,17 +351,7 @@ impl Course {
 /// As [`Rows::each`].
 pub fn rank(course: &Course, goal: Goal, most: usize, rows: &mut dyn Rows) -> Result<Ranking> {
     let mut ranking = Ranking::new(goal, most);
-    let halved: u64 = match course.stages.as_slice() {
-        [] | [_] => 0,
-        [_, rest @ ..] => rest.iter().map(|stage| stage.choice.len()).sum(),
-    };
-    let mut longest = 0;
-    if halved > 0 {
-        course.each(rows, &mut |row| {
-            longest = longest.max(row.bars);
-            Ok(())
-        })?;
-    }
+    let longest = course.longest(rows)?;
     course.each(rows, &mut |row| {
         match row.bars < longest {
             true => ranking.pass(row),

@@ -38,9 +38,19 @@ pub struct Row {
 
 impl Row {
     /// Its Sharpe ratio a year as the statistics of many trials count it: 0 where there is none.
-    pub fn sharpe(&self) -> f64 {
+    ///
+    /// A trial on fewer bars than `longest`, since halving gave it up, counts with what its ratio
+    /// would scatter by on all bars if it were worth nothing: times sqrt(bars / `longest`), as the
+    /// standard error of a Sharpe ratio is 1 / sqrt(T).
+    pub fn sharpe(&self, longest: u32) -> f64 {
         let sharpe = self.figures[3];
-        if sharpe.is_finite() { sharpe } else { 0.0 }
+        match sharpe.is_finite() {
+            true if self.bars < longest => {
+                sharpe * (f64::from(self.bars) / f64::from(longest)).sqrt()
+            }
+            true => sharpe,
+            false => 0.0,
+        }
     }
 }
 

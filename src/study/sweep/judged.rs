@@ -49,6 +49,8 @@ pub struct Swept {
     pub sharpes: Sharpes,
     /// The best trials run in full, best first.
     pub runs: Vec<TopRun>,
+    /// Why trials went through the engine bar by bar; `None` when the kernel carried them.
+    pub fallback: Option<&'static str>,
     /// Is the best more than luck? A reason where that was not asked.
     pub judgement: std::result::Result<Judgement, String>,
 }
@@ -99,7 +101,7 @@ pub fn judge(
     judging: &Judging<'_>,
 ) -> Result<Swept> {
     let ranking = rank(course, plan.goal, judging.top.max(RUNS_MAX), rows)?;
-    let mut seen = Seen::new(field, course);
+    let mut seen = Seen::new(field, course, course.longest(rows)?);
     let near = ranking
         .best
         .first()
@@ -132,7 +134,14 @@ pub fn judge(
         Some(run) => judgement(field, plan, course, rows, &seen, run, judging)?,
     };
     let round = |stage: &Stage| (stage.choice.len(), stage.share.0, stage.share.1);
+    let fallback = match ranking.best.first() {
+        Some(best) => field
+            .trials_of(&*field.market_of(best.index)?, best.index)?
+            .fallback(),
+        None => None,
+    };
     Ok(Swept {
+        fallback,
         goal: plan.goal,
         method: plan.method,
         total: field.space.total,
@@ -159,13 +168,16 @@ struct Seen {
     /// Most and fewest bars of a trial.
     bars: (u32, u32),
     stride: u64,
+    /// Bars of the longest trial after halving, else 0.
+    longest: u32,
     count: u64,
     point: Vec<usize>,
 }
 
 impl Seen {
-    fn new(field: &Field, course: &Course) -> Self {
+    fn new(field: &Field, course: &Course, longest: u32) -> Self {
         Seen {
+            longest,
             heat: Heat::of_pairs(&field.space),
             sample: Vec::new(),
             sharpes: Sharpes::default(),
@@ -188,7 +200,7 @@ impl Seen {
         if self.count < NUMBERS_MAX {
             self.numbers.push(row.index);
         }
-        self.sharpes.push(row.sharpe());
+        self.sharpes.push(row.sharpe(self.longest));
         self.bars = (self.bars.0.max(row.bars), self.bars.1.min(row.bars));
         self.count += 1;
     }

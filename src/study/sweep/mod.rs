@@ -4,13 +4,16 @@
 //! million trials fill no memory; files and words are left to others.
 
 mod choice;
+mod counted;
 mod course;
 mod field;
 mod judged;
 mod ranking;
 mod space;
 
+pub(crate) use choice::mixed;
 pub use choice::{Choice, Points};
+pub use counted::{AllTrials, count};
 pub use course::{Course, Plan, Rows, Stage, rank, run};
 pub use field::{Field, Measured, Row, Share, Watch};
 pub use judged::{Judging, Plateau, Swept, TopRun, judge};
