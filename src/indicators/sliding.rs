@@ -275,3 +275,40 @@ pub(super) fn mean(x: &[f64]) -> f64 {
     let sum: f64 = x.iter().map(|v| v - pivot).sum();
     pivot + sum / x.len() as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Prices that rise and fall without a pattern.
+    fn prices(len: usize) -> Vec<f64> {
+        (0..len)
+            .map(|i| 100.0 + ((i * i * 7 + i * 13) % 101) as f64 / 7.0)
+            .collect()
+    }
+
+    #[test]
+    fn blocks_abreast_give_the_bits_of_one_after_the_other() {
+        for n in [1_usize, 2, 3, 7, 20] {
+            for len in (0..12 * n + 5).step_by(n.div_ceil(3)) {
+                let x = prices(len);
+                let mut expected = vec![f64::NAN; len];
+                means(&x, n, |i, pivot, offset| expected[i] = pivot + offset);
+                let bits = |column: &[f64]| column.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                let averaged = averaged(&x, n).expect("nothing is missing");
+                assert_eq!(bits(&averaged), bits(&expected), "{n} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_or_endless_value_anywhere_shows() {
+        for at in 0..60 {
+            for hole in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut x = prices(60);
+                x[at] = hole;
+                assert!(averaged(&x, 5).is_none(), "{hole} at {at}");
+            }
+        }
+    }
+}

@@ -49,6 +49,13 @@ struct Values<'a> {
     bytes: &'a [u8],
 }
 
+/// A page of a chunk.
+enum Page<'a> {
+    /// The number of values and their bytes.
+    Dictionary(usize, &'a [u8]),
+    Data(Values<'a>),
+}
+
 impl<R: MmapBytesReader> Pages<R> {
     pub(super) fn new(file: R) -> Self {
         Pages {
@@ -108,6 +115,34 @@ impl<R: MmapBytesReader> Pages<R> {
         Ok(column.into_iter().map(text).collect())
     }
 
+    /// Looks through the pages of a column that another decoder is to read: that none promises runs
+    /// beyond what it holds, for which that decoder would make room.
+    pub(super) fn check(&mut self, chunks: &[&ColumnChunkMetadata]) -> Step<()> {
+        self.file.rewind().map_err(|_| Stop::Damaged)?;
+        let file = get_reader_bytes(&mut self.file).map_err(|_| Stop::Damaged)?;
+        for chunk in chunks {
+            let range = chunk.byte_range();
+            let bytes = file.get(range.start as usize..range.end as usize);
+            let bytes = bytes.ok_or(Stop::Damaged)?;
+            walk(chunk, bytes, &mut self.unpacker, usize::MAX, |page| {
+                let Page::Data(values) = page else {
+                    return Ok(());
+                };
+                if let Some(levels) = values.levels {
+                    runs_fit(levels, 1, values.count)?;
+                }
+                match (values.encoding, values.bytes.split_first()) {
+                    (
+                        Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY,
+                        Some((width, runs)),
+                    ) => runs_fit(runs, *width, values.count),
+                    _ => Ok(()),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     /// A column whose plain values are read by `plain(bytes, count, out)`; none of them takes more
     /// than `width_max` bytes.
     fn column<T: Copy>(
@@ -160,66 +195,82 @@ impl<T: Copy, P: FnMut(&[u8], usize, &mut Vec<T>) -> Step<()>> Decoder<'_, T, P>
     fn decode(
         &mut self,
         chunk: &ColumnChunkMetadata,
-        mut rest: &[u8],
+        bytes: &[u8],
         values: usize,
         column: &mut Vec<T>,
     ) -> Step<()> {
-        let may_miss = match chunk.descriptor().descriptor.max_def_level {
-            0 => false,
-            1 => true,
-            _ => return Err(Stop::Unknown),
-        };
+        let Decoder {
+            unpacker,
+            indices,
+            width_max,
+            missing,
+            plain,
+        } = self;
         // Plain values, a bit for each that may be missing, and some room for how it is told.
         let bytes_max = values
-            .saturating_mul(self.width_max.saturating_add(1))
+            .saturating_mul(width_max.saturating_add(1))
             .saturating_add(HEADER_BYTES_MAX);
-        let end = column.len() + values;
         let mut dictionary: Vec<T> = Vec::new();
-        while column.len() < end {
-            let header = header(&mut rest)?;
-            let body = taken(&mut rest, header.compressed_page_size)?;
-            let size = usize::try_from(header.uncompressed_page_size)
-                .ok()
-                .filter(|size| *size <= bytes_max)
-                .ok_or(Stop::Damaged)?;
-            let kind = chunk.compression();
-            let values = match header.type_ {
-                PageType::DICTIONARY_PAGE => {
-                    let head = header.dictionary_page_header.ok_or(Stop::Damaged)?;
-                    if !matches!(head.encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
-                        return Err(Stop::Unknown);
-                    }
-                    let count = usize::try_from(head.num_values).map_err(|_| Stop::Damaged)?;
-                    let page = self.unpacker.unpacked(kind, body, size)?;
-                    dictionary.clear();
-                    (self.plain)(page, count, &mut dictionary)?;
-                    continue;
-                }
-                PageType::DATA_PAGE => {
-                    let head = header.data_page_header.ok_or(Stop::Damaged)?;
-                    let page = self.unpacker.unpacked(kind, body, size)?;
-                    first_version(&head, page, may_miss)?
-                }
-                PageType::DATA_PAGE_V2 => {
-                    let head = header.data_page_header_v2.ok_or(Stop::Damaged)?;
-                    second_version(&head, body, self.unpacker, kind, size)?
-                }
-                _ => continue,
-            };
-            if values.count > end - column.len() {
-                return Err(Stop::Damaged);
+        walk(chunk, bytes, unpacker, bytes_max, |page| match page {
+            Page::Dictionary(count, bytes) => {
+                dictionary.clear();
+                plain(bytes, count, &mut dictionary)
             }
-            append(
-                &values,
-                &dictionary,
-                self.missing,
-                &mut self.plain,
-                self.indices,
-                column,
-            )?;
-        }
-        Ok(())
+            Page::Data(values) => append(&values, &dictionary, *missing, plain, indices, column),
+        })
     }
+}
+
+/// Goes through the pages of a chunk until all its values are there.
+fn walk(
+    chunk: &ColumnChunkMetadata,
+    mut rest: &[u8],
+    unpacker: &mut Unpacker,
+    bytes_max: usize,
+    mut see: impl FnMut(Page<'_>) -> Step<()>,
+) -> Step<()> {
+    let may_miss = match chunk.descriptor().descriptor.max_def_level {
+        0 => false,
+        1 => true,
+        _ => return Err(Stop::Unknown),
+    };
+    let kind = chunk.compression();
+    let mut left = usize::try_from(chunk.num_values()).map_err(|_| Stop::Damaged)?;
+    while left > 0 {
+        let header = header(&mut rest)?;
+        let body = taken(&mut rest, header.compressed_page_size)?;
+        let size = usize::try_from(header.uncompressed_page_size)
+            .ok()
+            .filter(|size| *size <= bytes_max)
+            .ok_or(Stop::Damaged)?;
+        let values = match header.type_ {
+            PageType::DICTIONARY_PAGE => {
+                let head = header.dictionary_page_header.ok_or(Stop::Damaged)?;
+                if !matches!(head.encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+                    return Err(Stop::Unknown);
+                }
+                let count = usize::try_from(head.num_values).map_err(|_| Stop::Damaged)?;
+                see(Page::Dictionary(
+                    count,
+                    unpacker.unpacked(kind, body, size)?,
+                ))?;
+                continue;
+            }
+            PageType::DATA_PAGE => {
+                let head = header.data_page_header.ok_or(Stop::Damaged)?;
+                let page = unpacker.unpacked(kind, body, size)?;
+                first_version(&head, page, may_miss)?
+            }
+            PageType::DATA_PAGE_V2 => {
+                let head = header.data_page_header_v2.ok_or(Stop::Damaged)?;
+                second_version(&head, body, unpacker, kind, size)?
+            }
+            _ => continue,
+        };
+        left = left.checked_sub(values.count).ok_or(Stop::Damaged)?;
+        see(Page::Data(values))?;
+    }
+    Ok(())
 }
 
 fn header(rest: &mut &[u8]) -> Step<PageHeader> {
@@ -389,6 +440,30 @@ fn hybrid(mut bytes: &[u8], width: u8, count: usize, out: &mut Vec<u32>) -> Step
     Ok(())
 }
 
+/// Whether runs, looked at but not written out, hold no more than `count` numbers.
+fn runs_fit(mut bytes: &[u8], width: u8, count: usize) -> Step<()> {
+    let width = usize::from(width);
+    let mut left = count as u64;
+    while !bytes.is_empty() {
+        let head = varint(&mut bytes)?;
+        let length = head >> 1;
+        let (most, len) = if head & 1 == 0 {
+            (left, width.div_ceil(8))
+        } else {
+            let len = usize::try_from(length)
+                .ok()
+                .and_then(|n| n.checked_mul(width));
+            (left.div_ceil(8), len.ok_or(Stop::Damaged)?)
+        };
+        if length > most {
+            return Err(Stop::Damaged);
+        }
+        bytes = &bytes[len.min(bytes.len())..];
+        left = left.saturating_sub(if head & 1 == 0 { length } else { 8 * length });
+    }
+    Ok(())
+}
+
 /// `count` numbers of `width` bits (32 at most), the lowest bits first.
 fn unpack(packed: &[u8], width: usize, count: usize, out: &mut Vec<u32>) {
     let mask = (1_u64 << width) - 1;
@@ -505,6 +580,12 @@ mod tests {
         assert_eq!(numbers(&[], 1, 1), Err(Stop::Damaged));
         assert_eq!(numbers(&[0x02, 0, 0, 0, 0, 0], 33, 1), Err(Stop::Damaged));
         assert_eq!(varint(&mut [0xff; 12].as_slice()), Err(Stop::Damaged));
+        assert_eq!(runs_fit(&endless, 1, 3), Err(Stop::Damaged));
+        assert_eq!(runs_fit(&[0x06, 0x01, 0x03, 0xff], 1, 4), Ok(()));
+        assert_eq!(
+            runs_fit(&[0x06, 0x01, 0x05, 0xff, 0xff], 1, 4),
+            Err(Stop::Damaged)
+        );
     }
 
     #[test]

@@ -166,11 +166,11 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
     }
 
     /// The parts of a column that is no list and no group, one a row group, if they are all of that
-    /// physical type.
+    /// physical type (`None` for any).
     fn chunks<'m>(
         metadata: &'m pl::FileMetadata,
         name: &str,
-        physical: PhysicalType,
+        physical: Option<PhysicalType>,
     ) -> Option<Vec<&'m ColumnChunkMetadata>> {
         let one = |group: &'m RowGroupMetadata| {
             let mut under = group.columns_under_root_iter(name)?;
@@ -178,7 +178,8 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
             let descriptor = chunk.descriptor();
             let flat =
                 descriptor.path_in_schema.len() == 1 && descriptor.descriptor.max_rep_level == 0;
-            (flat && chunk.physical_type() == physical).then_some(chunk)
+            let fits = physical.is_none_or(|physical| chunk.physical_type() == physical);
+            (flat && fits).then_some(chunk)
         };
         metadata.row_groups.iter().map(one).collect()
     }
@@ -191,7 +192,7 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         missing: T,
         of: impl Fn([u8; W]) -> T,
     ) -> Result<Option<Vec<T>>> {
-        let Some(chunks) = Self::chunks(&self.metadata, &self.names[index], physical) else {
+        let Some(chunks) = Self::chunks(&self.metadata, &self.names[index], Some(physical)) else {
             return Ok(None);
         };
         let rows = self.metadata.num_rows;
@@ -200,7 +201,11 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
 
     /// A column of texts.
     fn texts(&mut self, index: usize) -> Result<Vec<Option<String>>> {
-        let chunks = Self::chunks(&self.metadata, &self.names[index], PhysicalType::ByteArray);
+        let chunks = Self::chunks(
+            &self.metadata,
+            &self.names[index],
+            Some(PhysicalType::ByteArray),
+        );
         let is_text = |chunk: &&ColumnChunkMetadata| {
             let of = &chunk.descriptor().descriptor.primitive_type.logical_type;
             *of == Some(PrimitiveLogicalType::String)
@@ -272,7 +277,11 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
 
     /// Whether the numbers of a column of moments count the unit of its type.
     fn is_stored_in(&self, index: usize, unit: pl::TimeUnit) -> bool {
-        let chunks = Self::chunks(&self.metadata, &self.names[index], PhysicalType::Int64);
+        let chunks = Self::chunks(
+            &self.metadata,
+            &self.names[index],
+            Some(PhysicalType::Int64),
+        );
         chunks.unwrap_or_default().iter().all(|chunk| {
             let of = &chunk.descriptor().descriptor.primitive_type.logical_type;
             let Some(PrimitiveLogicalType::Timestamp { unit: stored, .. }) = of else {
@@ -286,8 +295,15 @@ impl<'a, R: MmapBytesReader> Parquet<'a, R> {
         })
     }
 
-    /// One column of the file.
-    fn column(&self, index: usize) -> Result<pl::Column> {
+    /// One column of the file, read by polars.
+    fn column(&mut self, index: usize) -> Result<pl::Column> {
+        let Some(chunks) = Self::chunks(&self.metadata, &self.names[index], None) else {
+            let message = format!("a column of type {} holds no numbers", self.types[index]);
+            return Err(column_error(&self.names[index], message));
+        };
+        if self.pages.check(&chunks) == Err(Stop::Damaged) {
+            return Err(Error::msg("the Parquet file is damaged"));
+        }
         let mut reader = pl::ParquetReader::new((self.open)()?)
             .with_projection(Some(vec![index]))
             .read_parallel(pl::ParallelStrategy::None);
