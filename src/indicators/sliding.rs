@@ -164,7 +164,7 @@ const ABREAST: usize = 4;
 pub(super) fn averaged(x: &[f64], n: usize) -> Option<Vec<f64>> {
     let mut out = Vec::with_capacity(x.len());
     out.resize((n - 1).min(x.len()), f64::NAN);
-    // Stays 0 while all is finite: infinity less itself is NaN, as NaN is.
+    // Stays 0 while all is finite: 0 times infinity is NaN, as NaN is.
     let mut fine = 0.0;
     // The block before the first of several is needed for its tails.
     let groups = (x.len() / n).saturating_sub(1) / ABREAST;
@@ -186,7 +186,7 @@ pub(super) fn averaged(x: &[f64], n: usize) -> Option<Vec<f64>> {
     means(&x[done..], n, |i, pivot, offset| {
         if i >= skip {
             let mean = pivot + offset;
-            fine += mean - mean;
+            fine += mean * 0.0;
             out.push(mean);
         }
     });
@@ -239,7 +239,7 @@ impl Loop for Abreast<'_> {
                 None => head,
             };
             let mean = lanes(|k| pivot[k] + sum[k] / count);
-            fine = lanes(|k| fine[k] + (mean[k] - mean[k]));
+            fine = lanes(|k| fine[k] + mean[k] * 0.0);
             for (out, mean) in out.iter_mut().zip(mean) {
                 out[j - 1] = mean;
             }
