@@ -169,7 +169,9 @@ pub(super) fn averaged(x: &[f64], n: usize) -> Option<Vec<f64>> {
     // The block before the first of several is needed for its tails.
     let groups = (x.len() / n).saturating_sub(1) / ABREAST;
     if groups > 0 {
-        out.push(mean(&x[..n]));
+        let first = mean(&x[..n]);
+        fine += first * 0.0;
+        out.push(first);
         let mut tails = vec![[0.0; ABREAST]; n];
         let mut together = vec![0.0; ABREAST * n];
         for start in (0..groups).map(|group| group * ABREAST * n) {
