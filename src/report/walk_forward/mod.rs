@@ -97,6 +97,7 @@ fn of_walk(walk: &Walk, summary: &Summary) -> Value {
         "purge_bars": windows.purge_bars,
         "trials": walk.trials,
         "simulations": walk.simulations,
+        "fallback": walk.fallback,
         "efficiency_annual_return": value(&efficiency.annual_return),
         "efficiency_sharpe": value(&efficiency.sharpe),
         "in_sample_cagr": number(efficiency.in_sample_cagr),

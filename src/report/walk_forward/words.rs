@@ -103,9 +103,11 @@ fn windows(walk: &Walk) -> String {
         true => String::new(),
         false => format!(", chosen anew after {}", windows.step),
     };
+    let slow = walk.fallback.as_ref();
+    let slow = slow.map_or_else(String::new, |why| format!(", bar by bar ({why})"));
     format!(
         "Each test window of {}{step} is traded with the best of {} by {} on {from} {} before \
-         it{purge}. {} simulations.",
+         it{purge}. {} simulations{slow}.",
         windows.test,
         figure::plural(walk.trials, "combination", "combinations"),
         label(&walk.objective),

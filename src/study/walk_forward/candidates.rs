@@ -135,6 +135,11 @@ impl<'m> Candidates<'m> {
         self.field.space.point_of(self.points[at])
     }
 
+    /// Why combinations are simulated bar by bar and not by the kernel; `None` when it carries all.
+    pub fn fallback(&self) -> Option<&str> {
+        self.groups.iter().find_map(|(_, trials)| trials.fallback())
+    }
+
     /// The varied values of a combination, by name.
     pub fn values(&self, at: usize) -> Vec<(String, String)> {
         let pairs = self.varied.iter().zip(self.point(at));

@@ -112,6 +112,8 @@ pub struct Walk {
     pub trials: usize,
     /// Simulations made to choose: combinations times windows.
     pub simulations: u64,
+    /// Why they were simulated bar by bar, which takes longer; `None` when the kernel carried them.
+    pub fallback: Option<String>,
     /// The folds in order of time.
     pub folds: Vec<Fold>,
     /// Parameter by parameter, what they chose.
@@ -226,6 +228,7 @@ pub fn walk_forward(
         windows: options.windows,
         objective: objective.clone(),
         trials: candidates.len(),
+        fallback: candidates.fallback().map(str::to_owned),
         simulations: simulations(candidates, folds.len(), options.crossing),
         stability: stability(candidates, &folds),
         efficiency: efficiency(&folds, &of_part(&outcome.run, &inputs, &tested)),
