@@ -9,6 +9,7 @@ use crate::report::chart::{
     RankedTrial, Role, Series, Varied, heatmap, parallel, ranked,
 };
 use crate::report::folder::NewFile;
+use crate::report::pictures::typeset;
 use crate::report::sweep::text::{params, trials};
 use crate::report::{cell, figure, judgement};
 use crate::study::sweep::{Field, Heat, Row, Swept, TopRun};
@@ -183,7 +184,7 @@ fn lines(field: &Field, swept: &Swept, best: &TopRun, words: &str) -> ParallelCh
     let mut notes = notes(swept);
     if (rows.len() as u64) < swept.ranking.count {
         notes.push(format!(
-            "{shown} trials are drawn: evenly over all of them, and the best."
+            "{shown} trials are drawn: drawn at random from all, and the best."
         ));
     }
     ParallelChart {
@@ -205,7 +206,7 @@ fn equity(field: &Field, swept: &Swept, best: &TopRun) -> RankedChart {
         equity: run.outcome.run.equity.clone(),
         cells: FIGURES
             .iter()
-            .map(|key| figure::of_key(&run.metrics, key))
+            .map(|key| typeset(&figure::of_key(&run.metrics, key)))
             .collect(),
     };
     let against = |(name, run): &(String, Run)| Series {
@@ -231,7 +232,7 @@ fn equity(field: &Field, swept: &Swept, best: &TopRun) -> RankedChart {
                 _ => format!("{symbols} symbols"),
             }
         ),
-        banner: format!("in-sample: chosen among {count}"),
+        banner: format!("In-sample: chosen among {count}"),
         figures: figures(swept),
         unit: match best.strategy.account.currency.as_str() {
             "USD" => "$".to_owned(),

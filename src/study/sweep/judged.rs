@@ -43,7 +43,7 @@ pub struct Swept {
     pub plateau: Option<Plateau>,
     /// Maps of pairs of axes.
     pub heat: Vec<Heat>,
-    /// Rows drawn evenly over all trials, for charts.
+    /// Rows drawn at random from all trials, for charts; all of them while they are few.
     pub sample: Vec<Row>,
     /// Sharpe ratios a year of all trials.
     pub sharpes: Sharpes,
@@ -194,7 +194,7 @@ impl Seen {
         for map in &mut self.heat {
             map.push(goal, &self.point, row);
         }
-        if self.count.is_multiple_of(self.stride) {
+        if stirred(self.count).is_multiple_of(self.stride) {
             self.sample.push(row.clone());
         }
         if self.count < NUMBERS_MAX {
@@ -204,6 +204,15 @@ impl Seen {
         self.bars = (self.bars.0.max(row.bars), self.bars.1.min(row.bars));
         self.count += 1;
     }
+}
+
+/// A number without a pattern that follows from another (splitmix64). Trials at equal distances in a
+/// grid would show some values of an axis and never the others.
+fn stirred(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 /// Numbers of trials that are kept for a second pass: 80 MB.
