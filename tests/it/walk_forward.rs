@@ -693,7 +693,7 @@ fn an_opened_holdout_is_written_down() {
 fn mistakes_of_a_walk_are_explained() {
     let dir = clone("walk-forward-mistakes");
     let said = |args: &[&str]| refused(&dir, args);
-    let none = said(&["walk-forward", "strategies/golden-cross.toml"]);
+    let none = said(&["walk-forward", "strategies/buy-and-hold.toml"]);
     assert!(none.contains("nothing varies"), "{none}");
     let windows = said(&[
         "walk-forward",
