@@ -184,7 +184,7 @@ fn lines(field: &Field, swept: &Swept, best: &TopRun, words: &str) -> ParallelCh
     let mut notes = notes(swept);
     if (rows.len() as u64) < swept.ranking.count {
         notes.push(format!(
-            "{shown} trials are drawn: drawn at random from all, and the best."
+            "{shown} trials are shown: drawn at random from all, and the best."
         ));
     }
     ParallelChart {
