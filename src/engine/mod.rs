@@ -18,18 +18,21 @@ mod explain;
 mod kernel;
 mod scheduled;
 mod placed;
+mod repeated;
 mod variation;
 
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use placed::Placement;
+pub use repeated::{Conditions, Repeated};
 pub use run::{Ambiguous, Run, SymbolRun};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
 pub use variation::{Variation, Variations};
 
 use crate::engine::decide::Decider;
+use crate::engine::input::Input;
 use crate::engine::prepare::Prepared;
 use crate::engine::run::of_record;
 use crate::engine::simulate::{Detail, Record, Sim};
@@ -119,7 +122,19 @@ fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
 /// One run that begins under the first of `all` and goes on, from each of `changes` on, under the
 /// one that it names. All have one clock, one universe, and the run's first and last bar.
 fn run_stages(all: &[Prepared<'_>], changes: &[(BarIndex, usize)], detail: Detail) -> Result<Run> {
-    let prepared = &all[0];
+    run_inputs(&all[0], changes, detail, |tapes| {
+        let inputs = all.iter().map(|prepared| prepared.rules_input(tapes));
+        inputs.collect()
+    })
+}
+
+/// The same from what `inputs` gives each account to read: one input for each stage.
+fn run_inputs<'p>(
+    prepared: &Prepared<'_>,
+    changes: &[(BarIndex, usize)],
+    detail: Detail,
+    inputs: impl Fn(&[usize]) -> Result<Vec<Input<'p>>>,
+) -> Result<Run> {
     let strategy = prepared.strategy;
     let accounts = if strategy.account.each {
         prepared.universe.iter().map(|&tape| vec![tape]).collect()
@@ -128,10 +143,7 @@ fn run_stages(all: &[Prepared<'_>], changes: &[(BarIndex, usize)], detail: Detai
     };
     let mut run: Option<Run> = None;
     for tapes in &accounts {
-        let inputs = all
-            .iter()
-            .map(|prepared| prepared.rules_input(tapes))
-            .collect::<Result<Vec<_>>>()?;
+        let inputs = inputs(tapes)?;
         let changes = changes
             .iter()
             .map(|&(bar, of)| (bar, &inputs[of]))

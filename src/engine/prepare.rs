@@ -7,7 +7,7 @@ use crate::market::{
     ActionKind, Calendar, Interval, Market, Period, PeriodsAYear, date_of, midnight,
     period_ends_of, periods_a_year,
 };
-use crate::rules::{Columns, EvalOptions, ExprId, Program, Vocabulary};
+use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
 use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::cell::OnceCell;
@@ -167,6 +167,24 @@ impl<'m> Prepared<'m> {
         Ok(input)
     }
 
+    /// The same from conditions that were evaluated elsewhere, by key, for each of `tapes`.
+    pub(crate) fn given_input(&self, tapes: &[usize], given: &[&[(String, Mask)]]) -> Input<'_> {
+        let mut input = self.bare_input(tapes);
+        for (symbol, conditions) in input.symbols.iter_mut().zip(given) {
+            let find = |key: &str| conditions.iter().find(|(k, _)| k == key);
+            let mask = |key: &str| find(key).map(|(_, mask)| mask.clone());
+            symbol.signals = Signals {
+                enter: mask("rules.enter"),
+                exit: mask("rules.exit"),
+                short: mask("rules.short"),
+                cover: mask("rules.cover"),
+                ..Signals::default()
+            };
+            self.fixed_distances(&mut symbol.signals);
+        }
+        input
+    }
+
     /// The columns of one tape. What crosses symbols is evaluated once for all accounts.
     fn columns(&self, program: &Program, tape: usize) -> Result<Columns> {
         let options = self.eval_options();
@@ -239,6 +257,13 @@ impl<'m> Prepared<'m> {
                 Slot::Trail => signals.trail = Some(Distances::Column(id)),
             }
         }
+        self.fixed_distances(&mut signals);
+        signals.columns = Some(columns);
+        signals
+    }
+
+    /// Distances of stops that are fractions.
+    fn fixed_distances(&self, signals: &mut Signals) {
         let stops = &self.strategy.stops;
         for (place, distance) in [
             (&mut signals.stop, &stops.stop),
@@ -249,8 +274,6 @@ impl<'m> Prepared<'m> {
                 *place = Some(Distances::Fraction(*fraction));
             }
         }
-        signals.columns = Some(columns);
-        signals
     }
 
     /// Risk-free return of each bar of the run: the annual rate in force, a bar's share of it by

@@ -369,6 +369,16 @@ impl Values<'_> {
         }
     }
 
+    /// The bars on which a condition holds; none for numbers. `len` is the number of bars.
+    pub fn into_mask(self, len: usize) -> Mask {
+        match self {
+            Values::Condition(mask) => mask.into_owned(),
+            Values::Yes(words) => Mask::of_yes(len, words),
+            Values::Truth(value) => Mask::constant(len, value),
+            Values::Column(_) | Values::Level(_) => Mask::absent(len),
+        }
+    }
+
     /// Takes the bars of `part` over, growing to `len` bars.
     fn take(&mut self, part: &Values<'_>, bars: std::ops::Range<usize>, len: usize) {
         if let Values::Truth(None) = self {

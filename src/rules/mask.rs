@@ -117,6 +117,22 @@ impl Mask {
         mask
     }
 
+    /// A mask of the bars on which a condition holds, `yes` being laid out like
+    /// [`Mask::yes_words`]; all others are absent.
+    pub fn of_yes(len: usize, yes: Vec<u64>) -> Self {
+        let words = len.div_ceil(WORD);
+        let mut mask = Mask {
+            len,
+            yes,
+            no: vec![0; words],
+        };
+        mask.yes.resize(words, 0);
+        if let Some(last) = mask.yes.last_mut() {
+            *last &= tail(len);
+        }
+        mask
+    }
+
     /// A mask from the answer of each bar.
     pub fn from_fn(len: usize, mut answer: impl FnMut(usize) -> Option<bool>) -> Self {
         let mut mask = Mask::absent(len);

@@ -1,11 +1,13 @@
 //! The trials of one strategy whose params vary: the figures of each point, without its curve.
 //!
-//! The kernel carries them where it can, on columns that all points share; the engine's loop runs the
-//! others ([`Trials::fallback`] says why). Which points are tried, in which order and on how many
+//! The kernel carries them where it can; the engine's loop runs the others ([`Trials::fallback`] says
+//! why). Both read columns that all points share. Which points are tried, in which order and on how many
 //! threads is left to sweeps and walk-forward studies. A trial is a pure function of its point and
 //! span, so that any number of threads gives the same figures.
 
-use crate::engine::{Counted, Kernel, Outline, Run, Tally, backtest_over, outline};
+use crate::engine::{
+    Conditions, Counted, Kernel, Outline, Repeated, Run, Tally, backtest_over, outline,
+};
 use crate::error::{Error, Result};
 use crate::market::Market;
 use crate::metrics::trial::{
@@ -115,7 +117,7 @@ impl<'m> Trials<'m> {
             whole: OnceLock::new(),
             outline,
         };
-        if trials.not_carried.is_none() {
+        if trials.not_carried.is_none() || Repeated::can_run(strategy) {
             trials.columns = columns.unwrap_or_else(|| Arc::new(trials.shared()));
         }
         Ok(trials)
@@ -158,7 +160,7 @@ impl<'m> Trials<'m> {
         }
     }
 
-    /// Why the trials go through the engine bar by bar, `None` when the kernel carries them.
+    /// Why the trials go through the engine's loop, `None` when the kernel carries them.
     pub fn fallback(&self) -> Option<&'static str> {
         self.not_carried
     }
@@ -220,13 +222,34 @@ impl<'m> Trials<'m> {
         if let Some(trial) = self.lean(point, span.as_ref(), ask)? {
             return Ok(trial);
         }
-        let run = self.run(point, span.clone())?;
-        if ask == Ask::Bare {
-            return Ok(bare(&run));
+        let run = match self.repeated(span.as_ref())? {
+            Some(repeated) => self.repeat(&repeated, point)?,
+            None => self.run(point, span.clone())?,
+        };
+        Ok(figures(&run, &self.sessions(span.as_ref()), ask))
+    }
+
+    /// The engine's loop over shared columns; `None` when each point has to compile its own.
+    fn repeated(&self, span: Option<&Range<BarIndex>>) -> Result<Option<Repeated<'_>>> {
+        if self.shared_parts() == 0 || !Repeated::can_run(&self.strategy) {
+            return Ok(None);
         }
-        let sessions = self.sessions(span.as_ref());
-        let tally = tally_of_run(&run, &sessions, ask == Ask::Blocks);
-        Ok(of_tally(&tally, sessions.scale))
+        Repeated::new(self.market, &self.strategy, span.cloned()).map(Some)
+    }
+
+    /// The bare run of a point in the engine's loop.
+    fn repeat(&self, repeated: &Repeated<'_>, point: &[usize]) -> Result<Run> {
+        let universe = self.outline.universe.iter().enumerate();
+        let conditions = universe.map(|(account, &tape)| {
+            let len = self.market.tapes[tape].bars.len();
+            self.with_signals(point, account, |signals| {
+                let mask = |(key, values): &(&str, Values<'_>)| {
+                    ((*key).to_string(), values.clone().into_mask(len))
+                };
+                signals.iter().map(mask).collect::<Conditions>()
+            })
+        });
+        repeated.run(&conditions.collect::<Result<Vec<_>>>()?)
     }
 
     /// The figures of several points, as [`Trials::measure`] gives them one by one: on long tapes a
@@ -240,6 +263,16 @@ impl<'m> Trials<'m> {
         let whole = self.span();
         let bars = span.unwrap_or(&whole);
         let alone = || {
+            if self.kernel(ask == Ask::Bare).is_none()
+                && let Ok(Some(repeated)) = self.repeated(span)
+            {
+                let sessions = self.sessions(span);
+                let measure = |point: &&[usize]| {
+                    let run = self.repeat(&repeated, point)?;
+                    Ok(figures(&run, &sessions, ask))
+                };
+                return points.iter().map(measure).collect();
+            }
             let measure = |point: &&[usize]| self.measure(point, span.cloned(), ask);
             points.iter().map(measure).collect()
         };
@@ -542,6 +575,15 @@ fn asked(trial: Trial, ask: Ask) -> Trial {
             ..trial
         },
     }
+}
+
+/// The figures of a bare run.
+fn figures(run: &Run, sessions: &SpanSessions, ask: Ask) -> Trial {
+    if ask == Ask::Bare {
+        return bare(run);
+    }
+    let tally = tally_of_run(run, sessions, ask == Ask::Blocks);
+    of_tally(&tally, sessions.scale)
 }
 
 /// The five figures of a bare run.
