@@ -21,8 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const POINTS_A_BATCH: usize = 4096;
 /// Groups (choices of all keys but params) whose trials are alive at once.
 const GROUPS_A_BATCH: usize = 256;
-/// Points that a thread takes at once.
-const POINTS_A_TASK: usize = 16;
+/// Bars that one task goes through: enough points to share what they read, few enough for Ctrl-C to
+/// be heard soon.
+const BARS_A_TASK: usize = 1 << 22;
+/// Fewest and most points of a task.
+const POINTS_A_TASK: (usize, usize) = (16, 512);
 
 /// One trial of a sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -372,44 +375,59 @@ impl Part<'_, '_> {
 
     /// Rows of the batch in order; fewer when it was cancelled.
     fn measure(&self, batch: &[u64]) -> Result<Vec<Measured>> {
+        let a_group = self.field.space.points_a_group();
         let task = |points: &[u64]| {
-            let rows: Result<Vec<Option<Measured>>> =
-                points.iter().map(|index| self.one(*index)).collect();
-            rows
+            let groups = points.chunk_by(|a, b| a / a_group == b / a_group);
+            let rows: Result<Vec<Vec<Option<Measured>>>> =
+                groups.map(|points| self.of_group(points)).collect();
+            rows.map(|rows| rows.into_iter().flatten().collect::<Vec<_>>())
         };
         let chunks: Vec<Vec<Option<Measured>>> = batch
-            .par_chunks(POINTS_A_TASK)
+            .par_chunks(self.points_a_task())
             .map(task)
             .collect::<Result<_>>()?;
         Ok(chunks.into_iter().flatten().map_while(|row| row).collect())
     }
 
-    /// One row, none after the sweep was cancelled.
-    fn one(&self, index: u64) -> Result<Option<Measured>> {
+    /// Points of a task.
+    fn points_a_task(&self) -> usize {
+        let bars = self.base.span().len().max(1);
+        (BARS_A_TASK / bars).clamp(POINTS_A_TASK.0, POINTS_A_TASK.1)
+    }
+
+    /// Rows of points of one group, none after the sweep was cancelled.
+    fn of_group(&self, points: &[u64]) -> Result<Vec<Option<Measured>>> {
+        let none = || Ok(points.iter().map(|_| None).collect());
         if self.watch.cancel.load(Ordering::Relaxed) {
-            return Ok(None);
+            return none();
         }
-        let group = index / self.field.space.points_a_group();
+        let group = points
+            .first()
+            .map_or(0, |index| index / self.field.space.points_a_group());
         let at = self.groups.partition_point(|(id, _)| *id < group);
         let Some((_, trials)) = self.groups.get(at) else {
-            return Ok(None);
+            return none();
         };
         let whole = trials.span();
         let (part, parts) = (self.share.0 as usize, self.share.1 as usize);
         let bars = (whole.len() * part).div_ceil(parts).max(1);
         let span = (part < parts).then(|| whole.start..whole.start + bars);
-        let params = self.field.params_of(index);
-        let trial = trials.measure(&params, span, self.ask);
-        let trial = trial.map_err(|error| self.field.at_point(index, &error))?;
-        (self.watch.progress)(1);
-        Ok(Some(Measured {
-            row: Row {
-                index,
-                bars: u32::try_from(bars.min(whole.len())).unwrap_or(u32::MAX),
-                figures: trial.figures(),
-            },
-            blocks: trial.blocks,
-        }))
+        let params: Vec<Vec<usize>> = points.iter().map(|i| self.field.params_of(*i)).collect();
+        let params: Vec<&[usize]> = params.iter().map(Vec::as_slice).collect();
+        let measured = trials.measure_each(&params, span.as_ref(), self.ask);
+        (self.watch.progress)(points.len() as u64);
+        let rows = points.iter().zip(measured).map(|(&index, trial)| {
+            let trial = trial.map_err(|error| self.field.at_point(index, &error))?;
+            Ok(Some(Measured {
+                row: Row {
+                    index,
+                    bars: u32::try_from(bars.min(whole.len())).unwrap_or(u32::MAX),
+                    figures: trial.figures(),
+                },
+                blocks: trial.blocks,
+            }))
+        });
+        rows.collect()
     }
 }
 
