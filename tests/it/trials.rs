@@ -30,18 +30,26 @@ fn assert_near(what: &str, ours: Option<f64>, theirs: Option<f64>, tolerance: f6
     assert!(same, "{what}: trial {ours:?}, run {theirs:?}");
 }
 
-/// Every figure of a trial against those of a run. Returns carry the rounding of `1 + r`, 1e-16: a
-/// ratio to a small deviation or drawdown is off by as many times that as the divisor is small.
+/// Every figure of a trial against those of a run. Returns carry the rounding of `1 + r`, 1e-16, and
+/// so do their means: a ratio to a small deviation or drawdown is off by as many times that as the
+/// divisor is small.
 pub(crate) fn assert_figures(what: &str, trial: &Trial, metrics: &Metrics) {
+    let deviation = trial.volatility / 16.0;
+    let downside = deviation * (trial.sharpe / trial.sortino).abs();
     for key in Trial::KEYS {
-        let (ours, theirs) = (trial.get(key), metrics.get(key));
-        let divisor = match key {
-            "calmar" => trial.max_drawdown.abs(),
-            "sharpe" | "sortino" => 0.01 / ours.map_or(1.0, |v| v.abs().max(1e-3)),
-            _ => 1.0,
+        let rounding = match key {
+            "calmar" => 1e-14 / trial.max_drawdown.abs(),
+            "sharpe" => 1e-14 / deviation,
+            "sortino" if downside.is_finite() => 1e-14 / downside.min(deviation),
+            _ => 0.0,
         };
-        let tolerance = 1e-12 + 1e-14 / divisor;
-        assert_near(&format!("{what} {key}"), ours, theirs, tolerance);
+        let tolerance = if rounding.is_finite() {
+            1e-12 + rounding
+        } else {
+            1e-12
+        };
+        let what = format!("{what} {key}");
+        assert_near(&what, trial.get(key), metrics.get(key), tolerance);
     }
 }
 
