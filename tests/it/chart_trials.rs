@@ -649,7 +649,7 @@ proptest! {
         diverging in any::<bool>(),
     ) {
         let objective = Objective { name: name.clone(), percent, diverging };
-        let axis = |n: usize, k: usize| varied(&name, (0..n).map(|i| if k % 2 == 0 {
+        let axis = |n: usize, k: usize| varied(&name, (0..n).map(|i| if k.is_multiple_of(2) {
             format!("{}", i * k + 1)
         } else {
             format!("{name}{i}")
