@@ -10,6 +10,7 @@
 
 use papertape::engine::{Run, backtest_bare};
 use papertape::market::{Bars, Market, ReadOptions};
+use papertape::metrics::trial::Trial;
 use papertape::metrics::{Metrics, bare_of_run};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::study::{Ask, ParamAxis, Trials, each};
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         ("w3", 1e6, w3),
         ("w3sweep", 1e8, w3_sweep),
         ("w5", 2.5e6, w5),
+        ("w5kernel", 2.5e6, w5_kernel),
         ("w6csv", 1e6, |d| read(d.join("minute.csv"))),
         ("w6parquet", 1e6, |d| read(d.join("minute.parquet"))),
     ] {
@@ -253,7 +255,7 @@ fn w3(folder: &Path) -> Box<dyn Fn() -> String> {
     single(include_str!("w3.toml"), minutes(close.len()), close)
 }
 
-fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
+fn w5_market(folder: &Path) -> Market {
     let closes = column(folder, "w45_close.f64");
     let time = weekdays(5_000);
     let tapes = closes
@@ -264,7 +266,11 @@ fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
             (format!("S{i:03}"), bars)
         })
         .collect();
-    let market = Market::from_tapes(tapes).expect("500 tapes");
+    Market::from_tapes(tapes).expect("500 tapes")
+}
+
+fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
+    let market = w5_market(folder);
     let strategy = strategy(include_str!("w5.toml"));
     Box::new(move || {
         let run = backtest_bare(&market, &strategy).unwrap_or_else(|e| panic!("{e}"));
@@ -272,6 +278,33 @@ fn w5(folder: &Path) -> Box<dyn Fn() -> String> {
         format!(
             "{{\"symbols\":{sum},\"portfolio\":{}}}",
             show(&bare_of_run(&run))
+        )
+    })
+}
+
+/// The same through the kernel.
+fn w5_kernel(folder: &Path) -> Box<dyn Fn() -> String> {
+    let market = w5_market(folder);
+    let strategy = strategy(include_str!("w5.toml"));
+    Box::new(move || {
+        let trials = Trials::new(&market, &strategy, Vec::new()).unwrap_or_else(|e| panic!("{e}"));
+        let measured = trials
+            .measure_accounts(&[])
+            .unwrap_or_else(|e| panic!("{e}"));
+        let (all, each) = measured.expect("the kernel carries it");
+        let sum = |figure: fn(&Trial) -> f64| -> f64 {
+            let figures = each.iter().map(figure);
+            figures.map(|f| if f.is_nan() { 0.0 } else { f }).sum()
+        };
+        format!(
+            "{{\"symbols\":{{\"sum_total_return\":{:?},\"sum_sharpe\":{:?},\"sum_max_drawdown\":{:?},\"sum_trades\":{}}},\"portfolio\":{{\"total_return\":{:?},\"sharpe\":{:?},\"max_drawdown\":{:?}}}}}",
+            sum(|t| t.total_return),
+            sum(|t| t.sharpe),
+            sum(|t| t.max_drawdown),
+            all.entries,
+            all.total_return,
+            all.sharpe,
+            all.max_drawdown,
         )
     })
 }

@@ -17,7 +17,7 @@ use crate::metrics::trial::{
 use crate::metrics::{bare_of_run, returns_of_run};
 use crate::portfolio::TradeStatus;
 use crate::rules::{EvalOptions, Family, Mask, Parts, Values, Vocabulary};
-use crate::strategy::{Signals, Strategy};
+use crate::strategy::{Compiled, Signals, Strategy};
 use crate::units::{BarIndex, Micros};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -239,10 +239,11 @@ impl<'m> Trials<'m> {
 
     /// The bare run of a point in the engine's loop.
     fn repeat(&self, repeated: &Repeated<'_>, point: &[usize]) -> Result<Run> {
+        let own = self.compiled(point)?;
         let universe = self.outline.universe.iter().enumerate();
         let conditions = universe.map(|(account, &tape)| {
             let len = self.market.tapes[tape].bars.len();
-            self.with_signals(point, account, |signals| {
+            self.with_signals(point, account, own.as_ref(), |signals| {
                 let mask = |(key, values): &(&str, Values<'_>)| {
                     ((*key).to_string(), values.clone().into_mask(len))
                 };
@@ -336,8 +337,8 @@ impl<'m> Trials<'m> {
         let returns = match self.kernel(true) {
             None => returns_of_run(&self.run(point, span)?),
             Some(kernel) => {
-                let (curve, start, _) = self.curve(kernel, point, &bars)?;
-                returns_of_equity(start, &curve.equity)
+                let curve = self.curve(kernel, point, &bars)?;
+                returns_of_equity(curve.start, &curve.equity)
             }
         };
         Ok(by_session(returns, &sessions))
@@ -408,7 +409,8 @@ impl<'m> Trials<'m> {
         if !kernel.fits(bars) {
             return Ok(None);
         }
-        let tally = self.with_signals(point, 0, |signals| {
+        let own = self.compiled(point)?;
+        let tally = self.with_signals(point, 0, own.as_ref(), |signals| {
             let mut tallies = kernel.tally(0, &[signals.to_vec()], bars, ask == Ask::Blocks);
             tallies.pop().flatten()
         })?;
@@ -441,93 +443,135 @@ impl<'m> Trials<'m> {
         (bars, span): (&Range<BarIndex>, Option<&Range<BarIndex>>),
         ask: Ask,
     ) -> Result<Option<Trial>> {
-        let (curve, start, counted) = self.curve(kernel, point, bars)?;
-        let returns = returns_of_equity(start, &curve.equity);
+        let curve = self.curve(kernel, point, bars)?;
+        let returns = returns_of_equity(curve.start, &curve.equity);
         if returns.iter().any(|r| !r.is_finite()) {
             return Ok(None);
         }
-        let sessions = self.sessions(span);
         let tally = if ask == Ask::Bare {
             tally_of_sessions(&returns, &[], &curve.is_held, false)
         } else {
+            let sessions = self.sessions(span);
             let held = by_session_any(&curve.is_held, &sessions);
             let returns = by_session(returns, &sessions);
             tally_of_sessions(&returns, &[], &held, ask == Ask::Blocks)
         };
         let tally = Tally {
-            trades: counted.trades,
-            wins: counted.wins,
-            entries: counted.entries,
+            trades: curve.counted.trades,
+            wins: curve.counted.wins,
+            entries: curve.counted.entries,
             ..tally
         };
         Ok(Some(asked(of_tally(&tally, self.scale(span, ask)), ask)))
     }
 
-    /// Equity of all accounts together at each bar, and the cash that they started with.
-    fn curve(
-        &self,
-        kernel: &Kernel<'m>,
-        point: &[usize],
-        bars: &Range<BarIndex>,
-    ) -> Result<(Curve, f64, Counted)> {
-        let mut curve = Curve {
-            equity: vec![0.0; bars.len()],
-            is_held: vec![false; bars.len()],
+    /// The five bare figures of a point whose symbols have an account each: those of all accounts
+    /// together, and those of each in the order of the universe. `None` when the kernel does not
+    /// carry the strategy.
+    ///
+    /// # Errors
+    /// As [`Trials::measure`].
+    pub fn measure_accounts(&self, point: &[usize]) -> Result<Option<(Trial, Vec<Trial>)>> {
+        let Some(kernel) = self.kernel(true) else {
+            return Ok(None);
         };
-        let mut all = Counted::default();
-        for account in 0..self.outline.universe.len() {
-            let counted = self.with_signals(point, account, |signals| {
-                kernel.equity(
-                    account,
-                    signals,
-                    bars,
-                    (&mut curve.equity, &mut curve.is_held),
-                )
-            })?;
-            all.trades += counted.trades;
-            all.wins += counted.wins;
-            all.entries += counted.entries;
-        }
-        let start = self.strategy.account.cash * self.outline.universe.len() as f64;
-        Ok((curve, start, all))
+        let bars = self.span();
+        let curve = self.curve(kernel, point, &bars)?;
+        let scale = self.scale(None, Ask::Bare);
+        let returns = returns_of_equity(curve.start, &curve.equity);
+        let all = Tally {
+            trades: curve.counted.trades,
+            wins: curve.counted.wins,
+            entries: curve.counted.entries,
+            ..tally_of_sessions(&returns, &[], &curve.is_held, false)
+        };
+        let Some(each) = curve.each.into_iter().collect::<Option<Vec<Tally>>>() else {
+            return Ok(None);
+        };
+        let figures = |tally: &Tally| asked(of_tally(tally, scale), Ask::Bare);
+        Ok(Some((figures(&all), each.iter().map(figures).collect())))
     }
 
-    /// Calls `work` with the expressions of a point on the bars of an account's symbol.
+    /// Equity of all accounts together at each bar.
+    fn curve(&self, kernel: &Kernel<'m>, point: &[usize], bars: &Range<BarIndex>) -> Result<Curve> {
+        let mut curve = Curve {
+            start: self.strategy.account.cash * self.outline.universe.len() as f64,
+            equity: vec![0.0; bars.len()],
+            is_held: vec![false; bars.len()],
+            counted: Counted::default(),
+            each: Vec::new(),
+        };
+        let own = self.compiled(point)?;
+        for account in 0..self.outline.universe.len() {
+            let (counted, tally) = self.with_signals(point, account, own.as_ref(), |signals| {
+                let into = (curve.equity.as_mut_slice(), curve.is_held.as_mut_slice());
+                kernel.equity(account, signals, bars, into)
+            })?;
+            curve.counted.trades += counted.trades;
+            curve.counted.wins += counted.wins;
+            curve.counted.entries += counted.entries;
+            curve.each.push(tally);
+        }
+        Ok(curve)
+    }
+
+    /// A point's own program, when points do not share columns.
+    fn compiled(&self, point: &[usize]) -> Result<Option<Compiled>> {
+        assert_eq!(point.len(), self.axes.len(), "one index for each axis");
+        match self.columns.as_ref() {
+            Columns::Shared(..) => Ok(None),
+            Columns::Own => {
+                let strategy = self.strategy(point);
+                strategy.compile(&Vocabulary::of(self.market)).map(Some)
+            }
+        }
+    }
+
+    /// Calls `work` with the expressions of a point on the bars of an account's symbol; `own` is what
+    /// [`Trials::compiled`] gives.
     fn with_signals<R>(
         &self,
         point: &[usize],
         account: usize,
+        own: Option<&Compiled>,
         work: impl FnOnce(&[(&str, Values<'_>)]) -> R,
     ) -> Result<R> {
-        assert_eq!(point.len(), self.axes.len(), "one index for each axis");
-        match self.columns.as_ref() {
-            Columns::Shared(family, parts) => {
-                let mut values = family.decide(&parts[account], &[point]);
-                let values = values
-                    .pop()
-                    .unwrap_or_else(|| family.at(&parts[account], point))
-                    .map_err(|problems| self.refused(problems))?;
-                let keys = self.outline.wanted.iter().map(String::as_str);
-                Ok(work(&keys.zip(values).collect::<Vec<_>>()))
-            }
-            Columns::Own => {
-                let strategy = self.strategy(point);
-                let compiled = strategy.compile(&Vocabulary::of(self.market))?;
-                let tape = self.outline.universe[account];
-                let columns = compiled.columns(self.market, tape, &self.options())?;
-                let values = compiled.wanted.iter().map(|(key, id)| {
-                    let mask: &Mask = columns.condition(*id);
-                    let value = if mask.is_empty() {
-                        Values::Column(Cow::Borrowed(columns.number(*id)))
-                    } else {
-                        Values::Condition(Cow::Borrowed(mask))
-                    };
-                    (key.as_str(), value)
-                });
-                Ok(work(&values.collect::<Vec<_>>()))
-            }
+        if let Columns::Shared(family, parts) = self.columns.as_ref() {
+            let mut values = family.decide(&parts[account], &[point]);
+            let values = values
+                .pop()
+                .unwrap_or_else(|| family.at(&parts[account], point))
+                .map_err(|problems| self.refused(problems))?;
+            let keys = self.outline.wanted.iter().map(String::as_str);
+            return Ok(work(&keys.zip(values).collect::<Vec<_>>()));
         }
+        let Some(own) = own else {
+            return Ok(work(&[]));
+        };
+        let columns = own.columns(self.market, self.outline.universe[account], &self.options())?;
+        let values = own.wanted.iter().map(|(key, id)| {
+            let mask: &Mask = columns.condition(*id);
+            let value = if mask.is_empty() {
+                Values::Column(Cow::Borrowed(columns.number(*id)))
+            } else {
+                Values::Condition(Cow::Borrowed(mask))
+            };
+            (key.as_str(), value)
+        });
+        Ok(work(&values.collect::<Vec<_>>()))
     }
+}
+
+/// The sum of accounts.
+struct Curve {
+    /// Cash that they started with.
+    start: f64,
+    /// Equity, and whether anything is held, at each bar.
+    equity: Vec<f64>,
+    is_held: Vec<bool>,
+    counted: Counted,
+    /// Sums of each.
+    each: Vec<Option<Tally>>,
 }
 
 /// Indices of `points`, those that share columns together, so that these stay in the cache.
@@ -542,12 +586,6 @@ fn by_tile(points: &[&[usize]]) -> Vec<usize> {
         order.sort_by_cached_key(|&k| tile(k));
     }
     order
-}
-
-/// Equity, and whether anything is held, at each bar.
-struct Curve {
-    equity: Vec<f64>,
-    is_held: Vec<bool>,
 }
 
 /// What the expressions of a strategy are made of.

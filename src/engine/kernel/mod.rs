@@ -158,31 +158,42 @@ impl<'m> Kernel<'m> {
     }
 
     /// Adds the equity of one account at each bar of a span to `equity`, and marks the bars on which
-    /// something is held.
+    /// something is held; the sums of that account, `None` as in [`Kernel::tally`].
     pub fn equity(
         &self,
         account: usize,
         signals: &Signals<'_>,
         span: &Range<BarIndex>,
         (equity, is_held): (&mut [f64], &mut [bool]),
-    ) -> Counted {
+    ) -> (Counted, Option<Tally>) {
         let lane = self.lane(account, span);
-        let mut walk = Walk::new(&self.strategy, self.says(signals, lane.end), &lane);
-        walk.finish(|stretch| {
+        let sessions = (lane.session(span.start), lane.session(span.end));
+        let count = sessions.1 - sessions.0;
+        let running = Running::new(self.strategy.account.cash, sessions.0, count, false);
+        let mut trial = Trial::new(self, signals, &lane, running);
+        let (running, held) = (&mut trial.running, &mut trial.held);
+        trial.walk.finish(|stretch| {
+            walk::add(running, &lane, stretch);
+            held.add(&lane, stretch);
             let bars = stretch.from - span.start..stretch.to - span.start;
             let close = &lane.bars.close[stretch.from..stretch.to];
+            if stretch.shares == 0.0 {
+                for e in &mut equity[bars] {
+                    *e += stretch.cash + 0.0;
+                }
+                return;
+            }
             for (e, close) in equity[bars.clone()].iter_mut().zip(close) {
                 *e += stretch.cash + stretch.shares * close;
             }
-            if stretch.shares != 0.0 {
-                is_held[bars].fill(true);
-            }
+            is_held[bars].fill(true);
         });
-        Counted {
-            trades: walk.counts.trades,
-            wins: walk.counts.wins,
-            entries: walk.counts.entries,
-        }
+        let counted = Counted {
+            trades: trial.walk.counts.trades,
+            wins: trial.walk.counts.wins,
+            entries: trial.walk.counts.entries,
+        };
+        (counted, trial.ended(count))
     }
 
     fn lane(&self, account: usize, span: &Range<BarIndex>) -> Lane<'_> {
