@@ -30,7 +30,8 @@ pub(crate) struct Running {
     /// Nothing at or below zero so far.
     pub(crate) is_sound: bool,
     first: usize,
-    blocks: Option<Blocks>,
+    /// Apart, since most trials have none and are moved often.
+    blocks: Option<Box<Blocks>>,
 }
 
 /// Sums by block of sessions.
@@ -57,9 +58,11 @@ impl Running {
             worst: 1.0,
             is_sound: true,
             first,
-            blocks: (blocks && length > 0).then_some(Blocks {
-                length,
-                sums: [empty; BLOCKS],
+            blocks: (blocks && length > 0).then(|| {
+                Box::new(Blocks {
+                    length,
+                    sums: [empty; BLOCKS],
+                })
             }),
         }
     }
