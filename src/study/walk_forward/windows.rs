@@ -10,6 +10,9 @@ use crate::units::{BarIndex, Micros};
 use chrono::{Days, Months, NaiveDate};
 use std::ops::Range;
 
+/// A last window with less than one in so many of the bars of the one before is none of its own.
+const SCRAP: usize = 4;
+
 /// The windows of `[walk_forward]`, complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
@@ -30,7 +33,7 @@ pub struct Windows {
 pub struct Window {
     /// Clock bars that parameters are chosen on, without the purged ones.
     pub train: Range<BarIndex>,
-    /// Clock bars after it, up to the next test window.
+    /// Clock bars after it, up to the next test window, or to the end of the data.
     pub test: Range<BarIndex>,
     /// The data ends before the test window does.
     pub is_cut: bool,
@@ -61,13 +64,14 @@ impl Windows {
     }
 
     /// All windows over the bars `span` of a clock. The test windows follow one another without a gap
-    /// up to the end of the span.
+    /// up to the end of the span. When the data ends before a quarter of the last one is over, so
+    /// few bars say nothing of a choice: the window before it goes on to the end instead.
     ///
     /// # Errors
     /// Windows longer than the span, training windows without a bar.
     pub fn over(&self, clock: &[Micros], span: Range<BarIndex>) -> Result<Vec<Window>> {
         let border = |moves: u32| self.border(clock, &span, Some(self.train), moves);
-        let mut windows = Vec::new();
+        let (mut windows, mut pushed) = (Vec::new(), Vec::new());
         let mut moves = 0;
         let mut begins = border(0);
         if begins >= span.end {
@@ -88,10 +92,19 @@ impl Windows {
                 windows.push(Window {
                     train,
                     test: begins..next,
-                    is_cut: next == span.end && self.is_cut(clock, &span, moves),
+                    is_cut: next == span.end && self.is_cut(clock, &span, (moves, self.test)),
                 });
+                pushed.push(moves);
             }
             (begins, moves) = (next, moves + 1);
+        }
+        if let [.., before, last] = pushed[..]
+            && self.is_cut(clock, &span, (last, self.step))
+            && let Some(scrap) = scrap(&mut windows)
+            && let Some(window) = windows.last_mut()
+        {
+            window.test.end = scrap.test.end;
+            window.is_cut = self.is_cut(clock, &span, (before, self.test));
         }
         Ok(windows)
     }
@@ -109,10 +122,15 @@ impl Windows {
         from.plus(self.step, steps).bar(clock).max(span.start)
     }
 
-    /// The data ends before the test window after so many steps does.
-    fn is_cut(&self, clock: &[Micros], span: &Range<BarIndex>, steps: u32) -> bool {
+    /// The data ends before a stretch does that begins with the test window after so many steps.
+    fn is_cut(
+        &self,
+        clock: &[Micros],
+        span: &Range<BarIndex>,
+        (steps, length): (u32, Stretch),
+    ) -> bool {
         let start = self.start(clock, span).plus(self.train, 1);
-        let end = start.plus(self.step, steps).plus(self.test, 1);
+        let end = start.plus(self.step, steps).plus(length, 1);
         match (end, end.day()) {
             (Place::Bar(bar), _) => bar > span.end,
             (_, None) => true,
@@ -167,6 +185,15 @@ impl Windows {
             .help(help),
         )
     }
+}
+
+/// Takes out the last window when it trades less than one in [`SCRAP`] of the bars of the one before.
+fn scrap(windows: &mut Vec<Window>) -> Option<Window> {
+    let is_scrap = match &windows[..] {
+        [.., before, last] => last.test.len() * SCRAP < before.test.len(),
+        _ => false,
+    };
+    windows.pop_if(|_| is_scrap)
 }
 
 /// A place on the clock that windows are counted to.
