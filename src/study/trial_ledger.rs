@@ -246,6 +246,10 @@ impl Ledger {
         let beside = path.with_extension("ledger.tmp");
         fs::write(&beside, self.bytes())
             .and_then(|()| fs::rename(&beside, path))
+            .inspect_err(|_| {
+                // Best effort: the first error is the one to tell.
+                let _ = fs::remove_file(&beside);
+            })
             .map_err(failed)
     }
 }

@@ -146,6 +146,58 @@ fn a_sweep_that_was_killed_goes_on_to_the_same_bytes() {
     assert!(other.contains("holds another sweep"), "{other}");
 }
 
+/// A full disk, as a limit on the size of every file: whatever does not fit, the first rows or the
+/// last picture, is said, and nothing that was written stands in the way of going on.
+#[test]
+fn a_sweep_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: limits on the size of files are those of Linux");
+        return;
+    }
+    let dir = clone("sweep-full-disk");
+    let wide = ["--vary", "period=2..121", "--vary", "low=20,25,30,35"];
+    let with = |more| with(&wide, more);
+    let limited = |blocks: u32, args: &[&str]| {
+        // Ignored, the signal turns into the error of the write.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_papertape"), "sweep"]);
+        command.args(args).current_dir(&dir).output().unwrap()
+    };
+    let mut places = Vec::new();
+    for blocks in [1, 16, 44, 120] {
+        let out = limited(blocks, &with(&["--resume", "--out", "full"]));
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        if out.status.success() {
+            assert!(
+                blocks > 44,
+                "rows and pictures are larger than {blocks} blocks"
+            );
+            break;
+        }
+        assert_eq!(out.status.code(), Some(2), "{said}");
+        assert!(out.stdout.is_empty(), "no page of an unfinished sweep");
+        assert!(said.contains("File too large"), "{said}");
+        assert!(
+            said.contains("--resume") && said.contains("--out"),
+            "{said}"
+        );
+        places.push(["rows cannot be kept", "cannot write"].map(|words| said.contains(words)));
+        let left = files(&dir.join("full"));
+        assert!(!left.contains_key("manifest.json"), "it is not finished");
+        let beside = left.keys().find(|name| name.ends_with(".tmp"));
+        assert_eq!(beside, None, "half-written");
+    }
+    assert_eq!(places[0], [false, true], "the record does not fit");
+    assert!(
+        places.contains(&[true, false]),
+        "rows do not fit: {places:?}"
+    );
+    swept(&dir, &with(&["--resume", "--out", "full"]));
+    swept(&dir, &with(&["--out", "whole"]));
+    assert_same(&dir, "full", "whole");
+}
+
 #[test]
 fn a_row_is_what_a_run_of_its_settings_says() {
     let dir = clone("sweep-row");
