@@ -15,7 +15,6 @@ use papertape::report::sweep::rows::RowFile;
 use papertape::report::sweep::{json, pictures, record, text};
 use papertape::strategy::{Strategy, SweepMethod};
 use papertape::study::Ask;
-use papertape::study::overfitting::Sharpes;
 use papertape::study::sweep::{
     AllTrials, Course, Field, Goal, Judging, Plan, Ranking, Rows, Watch, count, judge, rank,
     run as measure,
@@ -390,7 +389,7 @@ impl Ending<'_> {
             self.record.trials = Some(swept.ranking.count);
             if let Some(sweep) = &mut self.record.sweep {
                 sweep.top = self.top as u64;
-                sweep.ledger = all.map(copied);
+                sweep.ledger = all.as_ref().map(LedgerCopy::of);
             }
             folder::finish(self.out, &mut self.record, &tables, &files)?;
         } else {
@@ -415,11 +414,7 @@ impl Ending<'_> {
         io: &mut Context,
     ) -> Option<AllTrials> {
         if let Some(copy) = &self.ledger {
-            let (mean, squares) = (copy.mean.parse().ok()?, copy.squares.parse().ok()?);
-            return Some(AllTrials {
-                sharpes: Sharpes::of_sums(copy.trials, mean, squares),
-                sha256: copy.sha256.clone(),
-            });
+            return copy.trials();
         }
         match count(field, course, rows, Path::new(LEDGERS)) {
             Ok(all) => Some(all),
@@ -428,15 +423,6 @@ impl Ending<'_> {
                 None
             }
         }
-    }
-}
-
-fn copied(all: AllTrials) -> LedgerCopy {
-    LedgerCopy {
-        trials: all.sharpes.count(),
-        mean: all.sharpes.mean().to_string(),
-        squares: all.sharpes.squares().to_string(),
-        sha256: all.sha256,
     }
 }
 

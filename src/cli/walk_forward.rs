@@ -3,13 +3,14 @@
 
 use crate::cli::flags::{StrategyFlags, pair};
 use crate::cli::simulated::kept;
+use crate::cli::sweep::LEDGERS;
 use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use papertape::engine;
 use papertape::error::{Error, Problem, Result};
 use papertape::market::Market;
 use papertape::report::folder::NewFile;
-use papertape::report::manifest::{Flags, Manifest, WalkFlags};
+use papertape::report::manifest::{Flags, LedgerCopy, Manifest, WalkFlags};
 use papertape::report::{Summary, contents, folder, text, walk_forward as pages};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::study::judge_as_it_is;
@@ -67,9 +68,10 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     };
     folder::claim(&dir, name, &contents::shown(&args.file), args.force)?;
     holdout::record(&job.strategy, "walk-forward", Some(&dir))?;
-    let walked = job.walk(io)?;
+    let walked = job.walk(&Counting::Now, io)?;
     folder::write(&dir, &walked.files)?;
-    walked.market.notes.iter().for_each(|note| io.note(note));
+    let notes = walked.market.notes.iter().chain(&walked.note);
+    notes.for_each(|note| io.note(note));
     print(&walked, &dir, io);
     Ok(Exit::Done)
 }
@@ -82,7 +84,8 @@ pub(crate) fn again(
     io: &Context,
 ) -> Result<Vec<NewFile>> {
     let job = Job::new(strategy, overrides, manifest.flags.clone(), manifest.seed)?;
-    Ok(job.walk(io)?.files)
+    let counting = Counting::AsKept(manifest.ledger.clone());
+    Ok(job.walk(&counting, io)?.files)
 }
 
 /// A walk to be done.
@@ -94,8 +97,36 @@ struct Job {
     seed: u64,
 }
 
+/// What the ledger of trials is asked.
+enum Counting {
+    /// To count these trials, and how many there then are.
+    Now,
+    /// Nothing: the walk is judged by what it held then.
+    AsKept(Option<LedgerCopy>),
+}
+
+impl Counting {
+    /// Every trial ever made on these data. A walk whose trials cannot be counted is still a walk: the
+    /// note says so.
+    fn all(
+        &self,
+        candidates: &Candidates<'_>,
+        walk: &Walk,
+    ) -> (Option<LedgerCopy>, Option<String>) {
+        match self {
+            Counting::AsKept(copy) => (copy.clone(), None),
+            Counting::Now => match candidates.count(&walk.sharpes, Path::new(LEDGERS)) {
+                Ok(all) => (Some(LedgerCopy::of(&all)), None),
+                Err(error) => (None, Some(format!("the trials are not counted: {error}"))),
+            },
+        }
+    }
+}
+
 /// A finished walk.
 struct Walked {
+    /// Why its trials were not counted.
+    note: Option<String>,
     market: Market,
     walk: Walk,
     summary: Summary,
@@ -120,9 +151,9 @@ impl Job {
         })
     }
 
-    fn walk(self, io: &Context) -> Result<Walked> {
+    fn walk(self, counting: &Counting, io: &Context) -> Result<Walked> {
         let field = Field::new(self.strategy, self.overrides, io.jobs, true)?;
-        walked(&field, self.crossing, (self.flags, self.seed), io)
+        walked(&field, self.crossing, (self.flags, self.seed), counting, io)
     }
 }
 
@@ -145,6 +176,7 @@ fn walked(
     field: &Field,
     crossing: Option<Crossing>,
     (flags, seed): (Flags, u64),
+    counting: &Counting,
     io: &Context,
 ) -> Result<Walked> {
     let strategy = &field.strategy;
@@ -170,14 +202,19 @@ fn walked(
         },
     );
     bar.finish_and_clear();
-    let (walk, mut outcome) = located(walked, strategy)?;
+    let (mut walk, mut outcome) = located(walked, strategy)?;
+    let (ledger, note) = counting.all(&candidates, &walk);
+    if let Some(all) = ledger.as_ref().and_then(LedgerCopy::trials) {
+        walk.judge_by_all(&all.sharpes);
+    }
     outcome.run.name.clone_from(&strategy.name);
     let mut judged = judge_as_it_is(&market, strategy, outcome, seed);
     judged.caveats.splice(0..0, walk.caveats());
     let summary = Summary::of(&without_varied(strategy, &walk), &judged);
     let both = (&walk, &judged);
-    let files = contents::of_walk_forward(strategy, &market, both, &summary, flags)?;
+    let files = contents::of_walk_forward(strategy, &market, both, &summary, (flags, ledger))?;
     Ok(Walked {
+        note,
         walk,
         summary,
         files,

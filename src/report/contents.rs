@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::market::Market;
 use crate::report::folder::NewFile;
 use crate::report::manifest::{
-    self, Assumption, FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile,
+    self, Assumption, FileHash, Flags, LedgerCopy, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
 use crate::report::{csv, json, pictures, walk_forward};
@@ -29,7 +29,7 @@ pub fn of_run(
 ) -> Result<Vec<NewFile>> {
     let files = tables_and_charts(strategy, market, judged, summary)?;
     let object = |names: &[String]| json::object(summary, names);
-    let settings = (flags, judged.seed, None);
+    let settings = (flags, judged.seed, None, None);
     finished(strategy, market, settings, files, object)
 }
 
@@ -42,7 +42,7 @@ pub fn of_walk_forward(
     market: &Market,
     (walk, judged): (&Walk, &Judged),
     summary: &Summary,
-    flags: Flags,
+    (flags, ledger): (Flags, Option<LedgerCopy>),
 ) -> Result<Vec<NewFile>> {
     let mut files = tables_and_charts(strategy, market, judged, summary)?;
     let folds = walk_forward::csv(walk, summary.period.is_intraday);
@@ -52,7 +52,7 @@ pub fn of_walk_forward(
         files.push(("walk-forward.png".to_string(), chart));
     }
     let object = |names: &[String]| walk_forward::object(walk, summary, names);
-    let settings = (flags, judged.seed, Some(walk.trials as u64));
+    let settings = (flags, judged.seed, Some(walk.trials as u64), ledger);
     finished(strategy, market, settings, files, object)
 }
 
@@ -90,8 +90,8 @@ fn tables_and_charts(
     Ok(files)
 }
 
-/// Flags, seed and trials of a manifest.
-type Settings = (Flags, u64, Option<u64>);
+/// Flags, seed, trials and their ledger of a manifest.
+type Settings = (Flags, u64, Option<u64>, Option<LedgerCopy>);
 
 /// The files with `metrics.json` before them and the manifest after them; `object` is told the names
 /// of all.
@@ -114,7 +114,7 @@ fn finished(
 fn manifest(
     strategy: &Strategy,
     market: &Market,
-    (flags, seed, trials): Settings,
+    (flags, seed, trials, ledger): Settings,
     files: &[NewFile],
 ) -> Result<Manifest> {
     let text = &strategy.source.text;
@@ -144,6 +144,7 @@ fn manifest(
         seed,
         trials,
         sweep: None,
+        ledger,
         files: hashes.collect(),
     })
 }

@@ -6,6 +6,8 @@
 //! the same inputs give the same bytes.
 
 use crate::error::{Error, Problem, Result};
+use crate::study::overfitting::Sharpes;
+use crate::study::sweep::AllTrials;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -43,6 +45,10 @@ pub struct Manifest {
     /// What a sweep varied; `None` for a single run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepRecord>,
+    /// Every trial ever made on these data when a walk forward was judged; that of a sweep is in its
+    /// record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerCopy>,
     /// The folder's other files.
     pub files: Vec<FileHash>,
 }
@@ -92,6 +98,27 @@ pub struct LedgerCopy {
     pub squares: String,
     /// SHA-256 of the ledgers that it was read from.
     pub sha256: String,
+}
+
+impl LedgerCopy {
+    /// What is kept of all trials.
+    pub fn of(all: &AllTrials) -> Self {
+        LedgerCopy {
+            trials: all.sharpes.count(),
+            mean: all.sharpes.mean().to_string(),
+            squares: all.sharpes.squares().to_string(),
+            sha256: all.sha256.clone(),
+        }
+    }
+
+    /// All trials again; `None` when the copy was changed to what is no number.
+    pub fn trials(&self) -> Option<AllTrials> {
+        let (mean, squares) = (self.mean.parse().ok()?, self.squares.parse().ok()?);
+        Some(AllTrials {
+            sharpes: Sharpes::of_sums(self.trials, mean, squares),
+            sha256: self.sha256.clone(),
+        })
+    }
 }
 
 /// The program that made a run.

@@ -228,6 +228,7 @@ fn files(run: &Run) -> Vec<folder::NewFile> {
         flags: Flags::default(),
         seed: 42,
         sweep: None,
+        ledger: None,
         trials: None,
         files: hashes.collect(),
     };

@@ -95,6 +95,42 @@ fn windows_in_bars_are_those_of_the_table() {
 }
 
 #[test]
+fn a_last_window_of_less_than_a_quarter_is_traded_by_the_one_before() {
+    use Stretch::{Bars, Months};
+    let clock = days(200);
+    let rolling = windows(Bars(10), Bars(8));
+    let ends = |windows: Windows, end: usize| {
+        let found = windows.over(&clock, 0..end).unwrap();
+        let row = |w: &Window| (w.test.start, w.test.end, w.is_cut);
+        found.iter().map(row).collect::<Vec<_>>()
+    };
+    // Two of eight bars are a quarter, one is less.
+    assert_eq!(
+        ends(rolling, 28),
+        [(10, 18, false), (18, 26, false), (26, 28, true)]
+    );
+    assert_eq!(ends(rolling, 27), [(10, 18, false), (18, 27, false)]);
+    assert_eq!(ends(rolling, 26), [(10, 18, false), (18, 26, false)]);
+    // The only window stays, however short.
+    assert_eq!(ends(rolling, 11), [(10, 11, true)]);
+    // With steps of five bars it is a quarter of a step; the window that goes on is cut when the data
+    // ends before its own eight bars do.
+    let stepped = Windows {
+        step: Bars(5),
+        ..rolling
+    };
+    assert_eq!(ends(stepped, 17), [(10, 15, false), (15, 17, true)]);
+    assert_eq!(ends(stepped, 16), [(10, 16, true)]);
+    // What trained the window before is as it was.
+    let merged = rolling.over(&clock, 0..27).unwrap();
+    assert_eq!(merged[1].train, 8..18);
+    // Months: February has 29 days, and 7 of March are less than a quarter of it.
+    let monthly = windows(Months(1), Months(1));
+    assert_eq!(ends(monthly, 67), [(31, 67, false)]);
+    assert_eq!(ends(monthly, 68), [(31, 60, false), (60, 68, true)]);
+}
+
+#[test]
 fn windows_on_the_calendar_do_not_drift() {
     use Stretch::{Days, Months};
     // 31 days of January 2000, 29 of February, 31 of March, 30 of April.
@@ -112,8 +148,8 @@ fn windows_on_the_calendar_do_not_drift() {
         table(&windows(Months(1), Months(1)).over(&clock, 30..121).unwrap()),
         [
             (30, 59, 59, 90, false),
-            (59, 90, 90, 120, false),
-            (90, 120, 120, 121, true),
+            // One bar of May is no window of its own.
+            (59, 90, 90, 121, false),
         ]
     );
     assert_eq!(
@@ -386,17 +422,27 @@ fn the_future_changes_no_earlier_fold() {
     let whole = read_market(&strategy, false).unwrap();
     let windows = windows(Stretch::Months(36), Stretch::Months(12));
     let (all, stitched) = walk(&whole, &strategy, AXES, windows, 2);
-    let cut = midnight(chrono::NaiveDate::from_ymd_opt(2006, 5, 10).unwrap());
-    let (part, until) = walk(&whole.before(cut).unwrap(), &strategy, AXES, windows, 2);
-    assert!(part.folds.len() > 2 && part.folds.len() < all.folds.len());
-    for (a, b) in part.folds.iter().zip(&all.folds) {
-        assert_eq!((&a.window.train, a.chosen), (&b.window.train, b.chosen));
-        assert_eq!(a.in_sample, b.in_sample);
-        if !a.window.is_cut {
-            assert_eq!(a, b);
+    // In September the last window is cut short; in May it is a scrap, which the one before trades.
+    for (month, is_scrap) in [(9, false), (5, true)] {
+        let cut = midnight(chrono::NaiveDate::from_ymd_opt(2006, month, 10).unwrap());
+        let (part, until) = walk(&whole.before(cut).unwrap(), &strategy, AXES, windows, 2);
+        assert!(part.folds.len() >= 2 && part.folds.len() < all.folds.len());
+        let mut same_until = until.equity.len();
+        for (a, b) in part.folds.iter().zip(&all.folds) {
+            assert_eq!((&a.window.train, a.chosen), (&b.window.train, b.chosen));
+            assert_eq!(a.in_sample, b.in_sample);
+            if a.window == b.window {
+                assert_eq!(a, b);
+            } else {
+                assert_eq!(a.window.is_cut, !is_scrap);
+                assert_eq!(a.window.test.end > b.window.test.end, is_scrap);
+                let ends = a.window.test.end.min(b.window.test.end);
+                same_until = ends - all.folds[0].window.test.start;
+            }
         }
+        assert!(same_until > 252);
+        assert_eq!(until.equity[..same_until], stitched.equity[..same_until]);
     }
-    assert_eq!(until.equity, stitched.equity[..until.equity.len()]);
 }
 
 #[test]
@@ -653,6 +699,64 @@ fn the_verb_writes_a_folder_that_can_be_verified_and_made_again() {
     assert!(
         refused(&dir, &["run", "strategies/rsi-30-70.toml", "--out", "two"]).contains("another")
     );
+}
+
+#[test]
+fn every_combination_of_a_walk_is_counted_once_as_a_sweep_counts_it() {
+    let ledger = |dir: &Path| {
+        let mut found = std::fs::read_dir(dir.join("reports/trials")).unwrap();
+        let one = found.next().unwrap().unwrap().path();
+        assert!(found.next().is_none());
+        std::fs::read(one).unwrap()
+    };
+    let object = |dir: &Path, args: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&stdout(dir, &[args, &["--format", "json"]].concat())).unwrap()
+    };
+    let walked = clone("walk-forward-counted");
+    let first = object(&walked, &["walk-forward", SHIPPED, "--out", "walk"]);
+    let walk = &first["walk_forward"];
+    assert_eq!(
+        (&walk["trials"], &walk["trials_all"]),
+        (&80.into(), &80.into())
+    );
+    let alone = walk["hindsight"]["deflated_sharpe"].as_f64().unwrap();
+    assert!(walk["hindsight"]["deflated_sharpe_all"].is_f64());
+    // A sweep of the same combinations, which never heard of the walk, counts the same.
+    let swept = clone("walk-forward-swept");
+    assert_eq!(object(&swept, &["sweep", SHIPPED])["trials_all"], 80);
+    assert_eq!(ledger(&walked), ledger(&swept));
+    // Again nothing is new; others on the same data are, and deflate more.
+    let again = object(&walked, &["walk-forward", SHIPPED, "--out", "walk"]);
+    assert_eq!(again["walk_forward"]["trials_all"], 80);
+    stdout(
+        &walked,
+        &[
+            "sweep",
+            SHIPPED,
+            "--vary",
+            "slow=310..345:5",
+            "--out",
+            "more",
+        ],
+    );
+    let out = ["walk-forward", SHIPPED, "--out", "after"];
+    let after = object(&walked, &out);
+    let all = after["walk_forward"]["trials_all"].as_u64().unwrap();
+    assert!(all > 80, "{all}");
+    let hindsight = &after["walk_forward"]["hindsight"];
+    assert_eq!(hindsight["deflated_sharpe"].as_f64().unwrap(), alone);
+    assert_ne!(hindsight["deflated_sharpe_all"].as_f64().unwrap(), alone);
+    // The manifest has a copy, and a walk is made again with it and adds nothing.
+    let manifest = std::fs::read_to_string(walked.join("walk/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(
+        (&manifest["trials"], &manifest["ledger"]["trials"]),
+        (&80.into(), &80.into())
+    );
+    assert_eq!(manifest["ledger"]["sha256"].as_str().unwrap().len(), 64);
+    let before = ledger(&walked);
+    assert!(stdout(&walked, &["rerun", "walk"]).contains("byte for byte"));
+    assert_eq!(ledger(&walked), before);
 }
 
 #[test]

@@ -68,6 +68,7 @@ pub fn of(
             top: 0,
             ledger: None,
         }),
+        ledger: None,
         files: Vec::new(),
     })
 }

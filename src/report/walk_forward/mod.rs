@@ -86,6 +86,7 @@ fn of_walk(walk: &Walk, summary: &Summary) -> Value {
             "params": params(&seen.values),
             "metrics": figures(&seen.figures),
             "deflated_sharpe": seen.deflated_sharpe.as_ref().ok(),
+            "deflated_sharpe_all": seen.deflated_sharpe_all.as_ref().ok(),
         })
     });
     json!({
@@ -96,6 +97,7 @@ fn of_walk(walk: &Walk, summary: &Summary) -> Value {
         "anchored": windows.anchored,
         "purge_bars": windows.purge_bars,
         "trials": walk.trials,
+        "trials_all": walk.trials_all,
         "simulations": walk.simulations,
         "fallback": walk.fallback,
         "efficiency_annual_return": value(&efficiency.annual_return),

@@ -124,11 +124,21 @@ fn hindsight(walk: &Walk) -> Option<String> {
         .map(|(name, value)| format!("{name} {value}"));
     let values: Vec<String> = values.collect();
     let of = |key: &str| shown(key, seen.figures.get(key));
+    let by_luck = |p: &f64| 100.0 * (1.0 - p);
+    let trials_all = walk.trials_all.filter(|all| *all > walk.trials as u64);
+    let of_all = match (trials_all, &seen.deflated_sharpe_all) {
+        (Some(all), Ok(p)) => format!(
+            ", of all {} tried on these data {:.0}%",
+            figure::grouped(all as f64, 0),
+            by_luck(p)
+        ),
+        _ => String::new(),
+    };
     let luck = match &seen.deflated_sharpe {
         Ok(p) => format!(
-            "the best of {} shows a Sharpe that high by luck {:.0}% of the time.",
+            "the best of {} shows a Sharpe that high by luck {:.0}% of the time{of_all}.",
             walk.trials,
-            100.0 * (1.0 - p)
+            by_luck(p)
         ),
         Err(_) => "nobody could have known.".to_owned(),
     };

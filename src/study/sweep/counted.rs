@@ -1,9 +1,10 @@
-//! The trials of a sweep in the ledgers of their data.
+//! The trials of a sweep, or of a walk forward, in the ledgers of their data.
 
 use crate::error::Result;
+use crate::market::Market;
 use crate::study::overfitting::Sharpes;
 use crate::study::sweep::course::{Course, Rows};
-use crate::study::sweep::field::{Field, Row};
+use crate::study::sweep::field::Field;
 use crate::study::trial_ledger::{self, Ledger};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -28,29 +29,32 @@ pub fn count(
     rows: &mut dyn Rows,
     folder: &Path,
 ) -> Result<AllTrials> {
-    let mut counter = Counter {
-        field,
-        folder,
-        ledgers: BTreeMap::new(),
-        markets: BTreeMap::new(),
-        group: None,
-        params: field.strategy.params.clone(),
-    };
+    let mut counter = Counter::new(field, folder);
     let longest = course.longest(rows)?;
-    course.each(rows, &mut |row| counter.add(row, longest))?;
-    let mut sharpes = Sharpes::default();
-    let mut hash = Sha256::new();
-    for (key, ledger) in &mut counter.ledgers {
-        ledger.write(&trial_ledger::path(folder, key))?;
-        sharpes.merge(&ledger.sharpes());
-        hash.update(ledger.sha256());
+    course.each(rows, &mut |row| counter.add(row.index, row.sharpe(longest)))?;
+    counter.finished()
+}
+
+/// Adds points of one market, each with its Sharpe ratio a year (0 where it has none), to the ledger
+/// in `folder` and says what that then holds.
+///
+/// # Errors
+/// As [`count`].
+pub fn count_points(
+    field: &Field,
+    market: &Market,
+    points: impl Iterator<Item = (u64, f64)>,
+    folder: &Path,
+) -> Result<AllTrials> {
+    let mut counter = Counter::new(field, folder);
+    for (index, sharpe) in points {
+        let id = index / field.space.points_a_market();
+        if !counter.markets.contains_key(&id) {
+            counter.open(id, market)?;
+        }
+        counter.add(index, sharpe)?;
     }
-    let sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok(AllTrials { sharpes, sha256 })
+    counter.finished()
 }
 
 struct Counter<'a> {
@@ -65,25 +69,56 @@ struct Counter<'a> {
     params: Vec<(String, f64)>,
 }
 
-impl Counter<'_> {
-    fn add(&mut self, row: &Row, longest: u32) -> Result<()> {
-        let space = &self.field.space;
-        let market = row.index / space.points_a_market();
-        if !self.markets.contains_key(&market) {
-            let data = trial_ledger::data_key(&self.field.market_of(row.index)?.files);
-            if !self.ledgers.contains_key(&data) {
-                let ledger = Ledger::read(&trial_ledger::path(self.folder, &data))?;
-                self.ledgers.insert(data.clone(), ledger);
-            }
-            self.markets.insert(market, data);
+impl<'a> Counter<'a> {
+    fn new(field: &'a Field, folder: &'a Path) -> Self {
+        Counter {
+            field,
+            folder,
+            ledgers: BTreeMap::new(),
+            markets: BTreeMap::new(),
+            group: None,
+            params: field.strategy.params.clone(),
         }
-        let group = row.index / space.points_a_group();
+    }
+
+    /// Reads the ledger of a market.
+    fn open(&mut self, id: u64, market: &Market) -> Result<()> {
+        let data = trial_ledger::data_key(&market.files);
+        if !self.ledgers.contains_key(&data) {
+            let ledger = Ledger::read(&trial_ledger::path(self.folder, &data))?;
+            self.ledgers.insert(data.clone(), ledger);
+        }
+        self.markets.insert(id, data);
+        Ok(())
+    }
+
+    /// Writes the ledgers and sums them up.
+    fn finished(mut self) -> Result<AllTrials> {
+        let mut sharpes = Sharpes::default();
+        let mut hash = Sha256::new();
+        for (key, ledger) in &mut self.ledgers {
+            ledger.write(&trial_ledger::path(self.folder, key))?;
+            sharpes.merge(&ledger.sharpes());
+            hash.update(ledger.sha256());
+        }
+        let hash = hash.finalize();
+        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(AllTrials { sharpes, sha256 })
+    }
+
+    fn add(&mut self, index: u64, sharpe: f64) -> Result<()> {
+        let space = &self.field.space;
+        let market = index / space.points_a_market();
+        if !self.markets.contains_key(&market) {
+            self.open(market, &*self.field.market_of(index)?)?;
+        }
+        let group = index / space.points_a_group();
         let group_key = match self.group {
             Some((known, key)) if known == group => key,
-            _ => trial_ledger::group_key(&self.field.strategy_of(row.index)?),
+            _ => trial_ledger::group_key(&self.field.strategy_of(index)?),
         };
         self.group = Some((group, group_key));
-        let point = space.point_of(row.index);
+        let point = space.point_of(index);
         for (axis, at) in space.axes.iter().zip(point) {
             let value = axis.values[at].number;
             let param = self
@@ -100,7 +135,7 @@ impl Counter<'_> {
             .get(&market)
             .and_then(|d| self.ledgers.get_mut(d))
         {
-            ledger.add(key, row.sharpe(longest));
+            ledger.add(key, sharpe);
         }
         Ok(())
     }

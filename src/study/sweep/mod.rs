@@ -13,7 +13,7 @@ mod space;
 
 pub(crate) use choice::mixed;
 pub use choice::{Choice, Points};
-pub use counted::{AllTrials, count};
+pub use counted::{AllTrials, count, count_points};
 pub use course::{Course, Plan, Rows, Stage, rank, run};
 pub use field::{Field, Measured, Row, Share, Watch};
 pub use judged::{Judging, Plateau, Swept, TopRun, judge};

@@ -10,10 +10,11 @@ use crate::metrics::trial::Trial;
 use crate::strategy::Strategy;
 use crate::study::batch::each;
 use crate::study::overfitting::Sharpes;
-use crate::study::sweep::{Choice, Field, Points};
+use crate::study::sweep::{AllTrials, Choice, Field, Points, count_points};
 use crate::study::trials::{Ask, Trials};
 use crate::units::{BarIndex, Micros};
 use std::ops::Range;
+use std::path::Path;
 
 /// Combinations that one thread measures before it asks for more.
 const CHUNK: usize = 32;
@@ -194,6 +195,17 @@ impl<'m> Candidates<'m> {
         (&self.groups[group].1, self.field.params_of(index))
     }
 
+    /// Adds every combination, once, to the ledger of the trials on its data in `folder`, and says
+    /// what that then holds. `sharpes` are those of a year over the whole run, as a sweep of the same
+    /// combinations counts them; their order is that of the combinations.
+    ///
+    /// # Errors
+    /// A ledger that cannot be read or written.
+    pub fn count(&self, sharpes: &[f64], folder: &Path) -> Result<AllTrials> {
+        let points = self.points.iter().copied().zip(sharpes.iter().copied());
+        count_points(self.field, self.market, points, folder)
+    }
+
     /// A combination's turn in a schedule.
     pub(super) fn stage(&self, at: usize, bars: Range<BarIndex>) -> Stage {
         Stage {
@@ -212,9 +224,9 @@ impl<'m> Candidates<'m> {
         self.market
     }
 
-    /// The best combination on each span, `None` where none has the figure, and the Sharpe ratios a
-    /// session of all combinations on the last span. `progress` is told how many more simulations
-    /// are done.
+    /// The best combination on each span, `None` where none has the figure; the Sharpe ratios a
+    /// session of all combinations on the last span; and each one's over the whole run, a year, 0
+    /// where it has none. `progress` is told how many more simulations are done.
     ///
     /// # Errors
     /// The first combination that cannot be measured.
@@ -224,11 +236,13 @@ impl<'m> Candidates<'m> {
         objective: &Objective,
         threads: Option<usize>,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<(Vec<Option<Best>>, Sharpes)> {
+    ) -> Result<(Vec<Option<Best>>, Sharpes, Vec<f64>)> {
         let root = self.sessions_a_year().sqrt();
-        let of_chunk = |chunk: &Range<usize>| -> Result<(Vec<Option<Best>>, Sharpes)> {
+        let whole = self.span();
+        let of_chunk = |chunk: &Range<usize>| -> Result<_> {
             let mut best = vec![None; spans.len()];
             let mut sharpes = Sharpes::default();
+            let mut overall = Vec::with_capacity(chunk.len());
             for at in chunk.clone() {
                 let mut last = f64::NAN;
                 for (best, span) in best.iter_mut().zip(spans) {
@@ -239,19 +253,22 @@ impl<'m> Candidates<'m> {
                     }
                 }
                 sharpes.push(last / root);
+                overall.push(self.measure(at, &whole)?.get("sharpe").unwrap_or(0.0));
             }
-            progress((chunk.len() * spans.len()) as u64);
-            Ok((best, sharpes))
+            progress((chunk.len() * (spans.len() + 1)) as u64);
+            Ok((best, sharpes, overall))
         };
         let (mut best, mut sharpes) = (vec![None; spans.len()], Sharpes::default());
+        let mut overall = Vec::with_capacity(self.len());
         for found in each(&self.chunks(), threads, of_chunk) {
-            let (of_chunk, more) = found?;
+            let (of_chunk, more, whole) = found?;
             sharpes.merge(&more);
+            overall.extend(whole);
             for (best, found) in best.iter_mut().zip(of_chunk) {
                 *best = better(*best, found);
             }
         }
-        Ok((best, sharpes))
+        Ok((best, sharpes, overall))
     }
 
     /// Sessions a year of the market, as annual figures are scaled with.

@@ -99,6 +99,11 @@ pub struct Hindsight {
     pub equity: Vec<f64>,
     /// Probability that its Sharpe ratio is above what luck gives the best of all combinations.
     pub deflated_sharpe: std::result::Result<f64, String>,
+    /// The same of every trial ever made on these data, see [`Walk::judge_by_all`].
+    pub deflated_sharpe_all: std::result::Result<f64, String>,
+    /// Its session returns in excess of the rate.
+    excess: Vec<f64>,
+    sessions_a_year: f64,
 }
 
 /// A walk forward. The stitched run itself is beside it, as an [`Outcome`].
@@ -110,7 +115,13 @@ pub struct Walk {
     pub objective: Objective,
     /// Combinations that each window chose from.
     pub trials: usize,
-    /// Simulations made to choose: combinations times windows.
+    /// Sharpe ratio a year of each combination over the whole run, training and test windows alike,
+    /// 0 where it has none: what the ledger of trials is told.
+    pub sharpes: Vec<f64>,
+    /// Distinct trials ever made on these data, these included; `None` when they were not counted.
+    pub trials_all: Option<u64>,
+    /// Simulations made to choose: combinations times windows and both whole
+    /// periods, out of sample and all.
     pub simulations: u64,
     /// Why they were simulated bar by bar, which takes longer; `None` when the kernel carried them.
     pub fallback: Option<String>,
@@ -144,7 +155,7 @@ pub struct WalkOptions<'a> {
 pub fn simulations(candidates: &Candidates<'_>, folds: usize, crossing: Option<Crossing>) -> u64 {
     let is_ranked = candidates.len() <= RANKED_MAX;
     let ranked = if is_ranked { folds } else { 0 };
-    let passes = folds + 1 + ranked + usize::from(crossing.is_some());
+    let passes = folds + 2 + ranked + usize::from(crossing.is_some());
     let paths = crossing.and_then(|c| c.paths()).unwrap_or(0);
     (candidates.len() * passes + paths) as u64
 }
@@ -161,6 +172,17 @@ pub fn folds_of(candidates: &Candidates<'_>, windows: &Windows) -> Result<Vec<Wi
 const FOLDS_MIN: usize = 5;
 
 impl Walk {
+    /// Deflates the Sharpe ratio of hindsight by every trial ever made on these data too; `all` are
+    /// their ratios a year.
+    pub fn judge_by_all(&mut self, all: &Sharpes) {
+        self.trials_all = Some(all.count());
+        if let Some(seen) = &mut self.hindsight {
+            let all = all.scaled(1.0 / seen.sessions_a_year.sqrt());
+            let deflated = deflated_sharpe(&seen.excess, &all);
+            seen.deflated_sharpe_all = deflated.map_err(|why| why.to_string());
+        }
+    }
+
     /// What to beware of beside the caveats of the stitched run.
     pub fn caveats(&self) -> Vec<Caveat> {
         let folds = self.folds.len();
@@ -188,7 +210,7 @@ pub fn walk_forward(
     let tested = tested(&windows);
     let mut spans: Vec<Range<BarIndex>> = windows.iter().map(|w| w.train.clone()).collect();
     spans.push(tested.clone());
-    let (mut best, sharpes) = candidates.best(&spans, objective, threads, progress)?;
+    let (mut best, sharpes, overall) = candidates.best(&spans, objective, threads, progress)?;
     let hindsight = best.pop().flatten().map(|best| best.at);
     let mut before = 0;
     let chosen: Vec<(usize, bool)> = best
@@ -228,6 +250,8 @@ pub fn walk_forward(
         windows: options.windows,
         objective: objective.clone(),
         trials: candidates.len(),
+        sharpes: overall,
+        trials_all: None,
         fallback: candidates.fallback().map(str::to_owned),
         simulations: simulations(candidates, folds.len(), options.crossing),
         stability: stability(candidates, &folds),
@@ -274,6 +298,9 @@ fn seen_after(
         values: candidates.values(chosen),
         figures: candidates.measure(chosen, tested)?,
         deflated_sharpe: deflated_sharpe(&excess, sharpes).map_err(|why| why.to_string()),
+        deflated_sharpe_all: Err("no ledger of trials".to_owned()),
+        sessions_a_year: sessions.scale.sessions_a_year,
+        excess,
         equity: run.equity,
     })
 }
