@@ -5,8 +5,9 @@
 //! into a [`market::Market`]; [`indicators`] turn its columns into series; [`rules`] turn series
 //! into yes, no or a number; a [`strategy::Strategy`] says what to hold; [`execution`] turns
 //! that into orders and fills; the [`portfolio`] keeps the books; the [`engine`] is the loop,
-//! the only place where time passes; [`metrics`] turn its record into numbers; [`study`] runs
-//! many; [`report`] shows them and computes nothing.
+//! the only place where time passes, with a leaner way for the trials of a sweep that is held equal
+//! to it; [`metrics`] turn its record into numbers; [`study`] runs many and says what the best of
+//! them is worth; [`report`] shows them and computes nothing.
 
 pub mod error;
 pub mod units;

@@ -54,7 +54,8 @@ fn plain(problem: &Problem, error: &Error) -> String {
         place.push_str(&format!("{column}: "));
     }
     let mut text = format!("error: {place}{}\n", problem.message);
-    if let Some(help) = &problem.help {
+    // Without a line to point at, what is expected there would go unsaid.
+    if let Some(help) = problem.help.as_ref().or(problem.label.as_ref()) {
         text.push_str(&format!("  help: {help}\n"));
     }
     text

@@ -50,12 +50,20 @@ pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
 
 /// Two words around the first `=`.
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => {
-            Ok((key.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => {
-            Err("expected two words around an equals sign, for example stops.stop=0.05".to_owned())
-        }
-    }
+    around_equals(text).ok_or_else(|| {
+        "expected two words around an equals sign, for example stops.stop=0.05".to_owned()
+    })
+}
+
+/// A key and the values that it takes, around the first `=`.
+pub(crate) fn axis(text: &str) -> Result<(String, String), String> {
+    around_equals(text).ok_or_else(|| {
+        "expected a key and its values, for example period=5..30:5 or low=20,25,30".to_owned()
+    })
+}
+
+fn around_equals(text: &str) -> Option<(String, String)> {
+    let (key, value) = text.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    (!key.is_empty() && !value.is_empty()).then(|| (key.to_owned(), value.to_owned()))
 }

@@ -81,7 +81,7 @@ struct Shared {
 enum Verb {
     /// Simulate strategies, print the summary and write the run's folder
     Run(run::Args),
-    /// Look for mistakes in strategy files without simulating them
+    /// Look for mistakes in strategy files, and for rules that see the future
     Check(check::Args),
     /// Say why a strategy did or did not trade on a day
     Explain(explain::Args),

@@ -2,7 +2,7 @@
 //! one sweep as one. What is measured and judged is the library's; here are flags, progress, Ctrl-C
 //! and the folder's life.
 
-use crate::cli::flags::{StrategyFlags, pair};
+use crate::cli::flags::{StrategyFlags, axis};
 use crate::cli::rerun::overrides;
 use crate::cli::simulated::kept;
 use crate::cli::{Context, Exit, Format, holdout, page};
@@ -39,8 +39,8 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "FILE")]
     file: Option<PathBuf>,
     /// A param or key and its values, for example `period=5..30:5`, `low=20,25,30`,
-    /// `stops.stop=0.02..0.1:0.02`, `data.symbols=AAPL,IBM`; instead of those of `[sweep]`
-    #[arg(long, value_name = "KEY=VALUES", value_parser = pair)]
+    /// `stops.stop=0.02..0.1:0.02`, `data.symbols=AAPL,IBM`; beside `[sweep]`, or in place of its line
+    #[arg(long, value_name = "KEY=VALUES", value_parser = axis)]
     vary: Vec<(String, String)>,
     /// Condition on params, for example `fast < slow`
     #[arg(long = "where", value_name = "CONDITION")]

@@ -1,7 +1,7 @@
 //! `walk-forward FILE`: parameters chosen on the past, judged on the future; the out-of-sample curve
 //! is the headline.
 
-use crate::cli::flags::{StrategyFlags, pair};
+use crate::cli::flags::{StrategyFlags, axis};
 use crate::cli::simulated::kept;
 use crate::cli::sweep::LEDGERS;
 use crate::cli::{Context, Exit, Format, holdout, page};
@@ -30,8 +30,9 @@ pub(crate) struct Args {
     /// A strategy file with [walk_forward] and [sweep]
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// What varies, for example period=5..30:5 or low=20,25,30; beside [sweep], or in place of its line
-    #[arg(long, value_name = "KEY=VALUES", value_parser = pair)]
+    /// What varies, for example `period=5..30:5` or `low=20,25,30`; beside
+    /// `[sweep]`, or in place of its line
+    #[arg(long, value_name = "KEY=VALUES", value_parser = axis)]
     vary: Vec<(String, String)>,
     /// Combinatorial purged cross-validation too: groups, and how many are tested at a time
     #[arg(long, value_name = "GROUPS/TESTED")]

@@ -276,16 +276,16 @@ impl<'m> Prepared<'m> {
         }
     }
 
+    /// The risk-free rate of the metrics that name one.
+    fn risk_free(&self) -> &Rate {
+        let own = self.strategy.benchmark.rate.as_ref();
+        own.unwrap_or(&self.strategy.cash.yield_)
+    }
+
     /// Risk-free return of each bar of the run: the annual rate in force, a bar's share of it by
     /// compounding over the bars of a year.
     pub(crate) fn rate_column(&self) -> Result<Vec<f64>> {
-        let source = self
-            .strategy
-            .benchmark
-            .rate
-            .as_ref()
-            .unwrap_or(&self.strategy.cash.yield_);
-        let rates = rate(source)?;
+        let rates = rate(self.risk_free())?;
         let mut last = (f64::NAN, 0.0);
         Ok(self.clock[self.first..self.end]
             .iter()
@@ -304,13 +304,7 @@ impl<'m> Prepared<'m> {
 
     /// `true` when a metric of a bare run needs the rate column.
     pub(crate) fn has_rate(&self) -> bool {
-        let source = self
-            .strategy
-            .benchmark
-            .rate
-            .as_ref()
-            .unwrap_or(&self.strategy.cash.yield_);
-        *source != Rate::Constant(0.0)
+        *self.risk_free() != Rate::Constant(0.0)
     }
 
     /// Return of savings at the hurdle on each bar of the run; the first bar earns none.

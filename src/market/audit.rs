@@ -337,15 +337,7 @@ fn actions_of(source: &Path, options: &ReadOptions, audit: &mut Audit) -> Vec<Ac
             actions
         }
         Err(error) => {
-            audit.files.push(AuditedFile {
-                file: file.clone(),
-                holds: "unreadable",
-                rows: 0,
-                symbols: 0,
-            });
-            audit
-                .findings
-                .extend(unreadable(&file, "", error.problems()));
+            cannot_read(audit, file, error.problems());
             Vec::new()
         }
     }
@@ -382,17 +374,20 @@ fn audit_file(path: &Path, options: &ReadOptions, audit: &mut Audit, tapes: &mut
             tapes.extend(read);
         }
         Err(error) => {
-            audit.files.push(AuditedFile {
-                file: file.clone(),
-                holds: "unreadable",
-                rows: 0,
-                symbols: 0,
-            });
-            audit
-                .findings
-                .extend(unreadable(&file, "", error.problems()));
+            cannot_read(audit, file, error.problems());
         }
     }
+}
+
+/// Notes a file that is no prices and nothing else that is known.
+fn cannot_read(audit: &mut Audit, file: String, problems: &[Problem]) {
+    audit.findings.extend(unreadable(&file, "", problems));
+    audit.files.push(AuditedFile {
+        file,
+        holds: "unreadable",
+        rows: 0,
+        symbols: 0,
+    });
 }
 
 /// Problems of reading as findings: the same problem in several rows is one.

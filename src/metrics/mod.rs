@@ -36,6 +36,7 @@ pub use prepared::{Prepared, Value};
 pub use returns::{min_track_record, probabilistic_sharpe, rolling_sharpe, sharpe_per_period};
 pub use run::{OwnedInputs, of_run, returns_of_run};
 
+use crate::portfolio::Trade;
 use crate::units::Micros;
 use std::borrow::Cow;
 use std::fmt;
@@ -49,6 +50,16 @@ pub struct ClosedTrade {
     pub pnl_pct: f64,
     /// Bars held.
     pub bars_held: f64,
+}
+
+impl From<&Trade> for ClosedTrade {
+    fn from(trade: &Trade) -> Self {
+        ClosedTrade {
+            pnl: trade.pnl,
+            pnl_pct: trade.pnl_pct,
+            bars_held: f64::from(trade.bars_held),
+        }
+    }
 }
 
 /// Money totals of a run; unknown for anybody's returns.

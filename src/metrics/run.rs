@@ -97,13 +97,7 @@ fn closed_trades(run: &Run) -> Vec<ClosedTrade> {
         .trades
         .iter()
         .filter(|t| t.status == TradeStatus::Closed);
-    closed
-        .map(|t| ClosedTrade {
-            pnl: t.pnl,
-            pnl_pct: t.pnl_pct,
-            bars_held: f64::from(t.bars_held),
-        })
-        .collect()
+    closed.map(ClosedTrade::from).collect()
 }
 
 fn money(run: &Run) -> Money {

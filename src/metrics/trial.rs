@@ -9,6 +9,7 @@ use crate::metrics::bare::Curve;
 use crate::metrics::moments::FLAT;
 use crate::metrics::prepared::{DAYS_ANNUAL_MIN, OBSERVATIONS_MIN};
 use crate::metrics::{moments, periods, returns};
+use crate::strategy::vocabulary::TRIAL_FIGURES;
 use crate::units::Micros;
 
 /// The figures of one trial; NaN where there is none.
@@ -42,18 +43,7 @@ pub struct Trial {
 
 impl Trial {
     /// Keys of a row's figures, in its order.
-    pub const KEYS: [&'static str; 10] = [
-        "total_return",
-        "cagr",
-        "volatility",
-        "sharpe",
-        "sortino",
-        "max_drawdown",
-        "calmar",
-        "trades",
-        "win_rate",
-        "exposure",
-    ];
+    pub const KEYS: [&'static str; 10] = TRIAL_FIGURES;
 
     /// The figures in the order of [`Trial::KEYS`].
     pub fn figures(&self) -> [f64; 10] {

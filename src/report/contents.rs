@@ -117,7 +117,6 @@ fn manifest(
     (flags, seed, trials, ledger): Settings,
     files: &[NewFile],
 ) -> Result<Manifest> {
-    let text = &strategy.source.text;
     let hashes = files.iter().map(|(name, bytes)| FileHash {
         file: name.clone(),
         sha256: manifest::sha256(bytes),
@@ -126,12 +125,7 @@ fn manifest(
     Ok(Manifest {
         schema: SCHEMA,
         program: Program::this(),
-        strategy: StrategyFile {
-            name: strategy.name.clone(),
-            file: shown(Path::new(&strategy.source.name)),
-            text: text.clone(),
-            sha256: manifest::sha256(text.as_bytes()),
-        },
+        strategy: strategy_file(strategy),
         data: data(strategy, market)?,
         assumptions: assumptions
             .map(|(key, value, given)| Assumption {
@@ -171,6 +165,17 @@ pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>
         }
     }
     Ok(data)
+}
+
+/// A strategy file as a manifest names it.
+pub(crate) fn strategy_file(strategy: &Strategy) -> StrategyFile {
+    let text = &strategy.source.text;
+    StrategyFile {
+        name: strategy.name.clone(),
+        file: shown(Path::new(&strategy.source.name)),
+        text: text.clone(),
+        sha256: manifest::sha256(text.as_bytes()),
+    }
 }
 
 /// A path as every system writes it: `/` between folders, and `a/../b` as `b`.

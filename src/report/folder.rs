@@ -18,7 +18,8 @@ pub type NewFile = (String, Vec<u8>);
 /// computed.
 ///
 /// # Errors
-/// `dir` is a file, or holds something else than a run of that strategy and `force` is off.
+/// `dir` is a file, or holds something else than a run of that strategy (a sweep of it, too) and
+/// `force` is off.
 pub fn claim(dir: &Path, name: &str, file: &str, force: bool) -> Result<()> {
     let shown = dir.display();
     let entries = match fs::read_dir(dir) {
@@ -35,6 +36,9 @@ pub fn claim(dir: &Path, name: &str, file: &str, force: bool) -> Result<()> {
         return Ok(());
     }
     let problem = match Manifest::read(dir) {
+        Ok(old) if old.sweep.is_some() => {
+            format!("{shown} holds a sweep, all of whose trials would be lost")
+        }
         Ok(old) if old.strategy.name == name || old.strategy.file == file => return Ok(()),
         Ok(old) => format!(
             "{shown} holds a run of another strategy, \"{}\"",

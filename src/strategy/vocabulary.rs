@@ -770,6 +770,20 @@ const REPORT: &[Key] = &[
     .later(),
 ];
 
+/// Figures of a trial, in the order of a sweep's rows, by any of which it can be ranked.
+pub const TRIAL_FIGURES: [&str; 10] = [
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "calmar",
+    "trades",
+    "win_rate",
+    "exposure",
+];
+
 /// Figures that windows can be optimised for; all are better when larger but `volatility`.
 pub const OBJECTIVES: &[&str] = &[
     "total_return",
@@ -844,18 +858,7 @@ const SWEEP: &[Key] = &[
     .also(&["constraint", "filter", "if"]),
     key(
         "objective",
-        Choice(&[
-            "total_return",
-            "cagr",
-            "volatility",
-            "sharpe",
-            "sortino",
-            "max_drawdown",
-            "calmar",
-            "trades",
-            "win_rate",
-            "exposure",
-        ]),
+        Choice(&TRIAL_FIGURES),
         Word("sharpe"),
         "Figure that trials are ranked by; the least volatility, the most of every other",
     )

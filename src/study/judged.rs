@@ -108,13 +108,7 @@ fn of_symbol(run: &Run, own: &SymbolRun) -> (String, Metrics) {
     let returns: Vec<f64> = own.equity.iter().map(growth).collect();
     let closed = run.trades.iter().filter(|trade| trade.symbol == own.symbol);
     let closed = closed.filter(|trade| trade.status == TradeStatus::Closed);
-    let trades: Vec<ClosedTrade> = closed
-        .map(|trade| ClosedTrade {
-            pnl: trade.pnl,
-            pnl_pct: trade.pnl_pct,
-            bars_held: f64::from(trade.bars_held),
-        })
-        .collect();
+    let trades: Vec<ClosedTrade> = closed.map(ClosedTrade::from).collect();
     let inputs = Inputs {
         time: &run.time,
         returns: &returns,

@@ -185,7 +185,7 @@ fn five_trades_cannot_do_without_five() {
     let stress = stressed(&market(vec![closes(&prices, &[0], &[2])]), FREE);
     assert_eq!(
         reason(&stress, "without_best_trades"),
-        "only 1 trade, nothing would be left"
+        "only 1 trade: nothing would be left"
     );
 }
 

@@ -144,6 +144,15 @@ fn a_sweep_that_was_killed_goes_on_to_the_same_bytes() {
         &[RSI, "--vary", "period=5,6", "--resume", "--out", "whole"],
     );
     assert!(other.contains("holds another sweep"), "{other}");
+    let run = Command::new(env!("CARGO_BIN_EXE_papertape"))
+        .args(["run", RSI, "--out", "whole"])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(said.contains("whole holds a sweep"), "{said}");
+    assert!(dir.join("whole/trials.parquet").exists());
 }
 
 /// A full disk, as a limit on the size of every file: whatever does not fit, the first rows or the
@@ -528,4 +537,18 @@ fn a_cancelled_sweep_leaves_the_first_trials() {
     assert_eq!(numbers, first);
     assert!(matches!(plan.choice, Choice::All(..)));
     assert!(read_market(&field.strategy, false).is_ok());
+}
+
+#[test]
+fn values_that_no_key_takes_are_refused_with_what_it_takes() {
+    let dir = clone("sweep-messages");
+    let said = |vary: &str| refused(&dir, &[RSI, "--vary", vary, "--out", "none"]);
+    let none = said("period=");
+    assert!(none.contains("for example period=5..30:5"), "{none}");
+    let impossible = said("stops.stop=-0.1,0.2");
+    assert!(
+        impossible.contains("help: expected a number above 0, at most 0.99"),
+        "{impossible}"
+    );
+    assert!(!dir.join("none").exists());
 }

@@ -492,13 +492,7 @@ fn moments(column: pl::Column, header: &str) -> Result<Vec<Micros>> {
         dtype if dtype.is_integer() => {
             integers(column, |x| moment::parse(x.to_string().as_bytes()))
         }
-        pl::DataType::String => {
-            let read = |text: Option<String>| moment::parse(text?.as_bytes());
-            Ok(texts(&column, header)?
-                .into_iter()
-                .map(|text| read(text).unwrap_or(MISSING))
-                .collect())
-        }
+        pl::DataType::String => read_texts(&column, header, moment::parse),
         dtype => Err(column_error(
             header,
             format!("a column of type {dtype} is not a date"),
@@ -549,18 +543,23 @@ fn clocks(column: pl::Column, header: &str) -> Result<Vec<Micros>> {
         pl::DataType::Time => integers(column, |nanos| {
             Some(nanos.div_euclid(1000)).filter(|t| (0..DAY_MICROS).contains(t))
         }),
-        pl::DataType::String => {
-            let read = |text: Option<String>| moment::parse_clock(text?.as_bytes());
-            Ok(texts(&column, header)?
-                .into_iter()
-                .map(|text| read(text).unwrap_or(MISSING))
-                .collect())
-        }
+        pl::DataType::String => read_texts(&column, header, moment::parse_clock),
         dtype => Err(column_error(
             header,
             format!("a column of type {dtype} is not a time of day"),
         )),
     }
+}
+
+/// A column of text, each cell read by `read`; what it cannot read is missing.
+fn read_texts(
+    column: &pl::Column,
+    header: &str,
+    read: fn(&[u8]) -> Option<Micros>,
+) -> Result<Vec<Micros>> {
+    let read = |text: Option<String>| read(text?.as_bytes());
+    let texts = texts(column, header)?.into_iter();
+    Ok(texts.map(|text| read(text).unwrap_or(MISSING)).collect())
 }
 
 fn texts(column: &pl::Column, header: &str) -> Result<Vec<Option<String>>> {

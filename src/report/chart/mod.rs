@@ -85,6 +85,16 @@ pub enum Role {
     Cash,
 }
 
+impl Role {
+    /// The role of a run's benchmark by its name.
+    pub fn of_benchmark(name: &str) -> Role {
+        match name {
+            "cash" => Role::Cash,
+            _ => Role::Benchmark,
+        }
+    }
+}
+
 /// A named column over the picture's `time`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {

@@ -211,11 +211,7 @@ fn equity(field: &Field, swept: &Swept, best: &TopRun) -> RankedChart {
     };
     let against = |(name, run): &(String, Run)| Series {
         name: name.clone(),
-        role: if name == "cash" {
-            Role::Cash
-        } else {
-            Role::Benchmark
-        },
+        role: Role::of_benchmark(name),
         value: run.equity.clone(),
     };
     let count = figure::plural(swept.ranking.count as usize, "trial", "trials");

@@ -3,10 +3,9 @@
 //! the same.
 
 use crate::error::{Error, Problem, Result};
-use crate::report::contents::{data, shown};
+use crate::report::contents::{data, strategy_file};
 use crate::report::manifest::{
-    self, Assumption, AxisRecord, FileHash, Flags, Manifest, Program, SCHEMA, StrategyFile,
-    SweepRecord, sha256,
+    self, Assumption, AxisRecord, FileHash, Flags, Manifest, Program, SCHEMA, SweepRecord,
 };
 use crate::strategy::{Strategy, SweepAxis, SweepMethod, SweepValue};
 use crate::study::sweep::{Field, Plan};
@@ -31,7 +30,6 @@ pub fn of(
     shard: Option<(u64, u64)>,
 ) -> Result<Manifest> {
     let strategy = &field.strategy;
-    let text = &strategy.source.text;
     let table = &strategy.sweep;
     let assumption = |(key, value, given): &(String, String, bool)| Assumption {
         key: key.clone(),
@@ -45,12 +43,7 @@ pub fn of(
     Ok(Manifest {
         schema: SCHEMA,
         program: Program::this(),
-        strategy: StrategyFile {
-            name: strategy.name.clone(),
-            file: shown(Path::new(&strategy.source.name)),
-            text: text.clone(),
-            sha256: sha256(text.as_bytes()),
-        },
+        strategy: strategy_file(strategy),
         data: files(field)?,
         assumptions: strategy.assumptions.iter().map(assumption).collect(),
         flags,

@@ -99,9 +99,9 @@ pub fn trials(swept: &Swept) -> String {
 fn plateau(swept: &Swept) -> String {
     match swept.plateau {
         Some(plateau) => format!(
-            "{:.2}: on average, its {} have {} of its {}",
+            "{:.2}: on average, its {} {} of its {}",
             plateau.score,
-            figure::plural(plateau.neighbours, "neighbour", "neighbours"),
+            figure::plural(plateau.neighbours, "neighbour has", "neighbours have"),
             figure::given_percent((plateau.score * 100.0).round() / 100.0),
             swept.goal.key
         ),

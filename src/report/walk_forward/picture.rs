@@ -35,11 +35,7 @@ pub fn picture(walk: &Walk, summary: &Summary, judged: &Judged) -> Result<Vec<u8
     let shown = judged.outcome.benchmarks.iter().take(BENCHMARKS_MAX);
     equity.extend(shown.map(|(name, run)| Series {
         name: name.clone(),
-        role: if name == "cash" {
-            Role::Cash
-        } else {
-            Role::Benchmark
-        },
+        role: Role::of_benchmark(name),
         value: run.equity.clone(),
     }));
     walk_forward(&WalkForwardChart {

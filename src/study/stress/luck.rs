@@ -44,7 +44,11 @@ fn without_best_trades(subject: &Subject<'_>) -> Found {
     if run.trades.len() <= TRADES {
         let only = run.trades.len();
         let s = if only == 1 { "" } else { "s" };
-        return Err(format!("only {only} trade{s}, nothing would be left"));
+        let open = match run.trades.iter().all(|t| t.status == TradeStatus::Closed) {
+            true => "",
+            false => ", open ones too",
+        };
+        return Err(format!("only {only} trade{s}{open}: nothing would be left"));
     }
     let is_closed = |trade: &Trade| trade.status == TradeStatus::Closed;
     let before = |bar: usize| match bar.checked_sub(run.first_bar + 1) {

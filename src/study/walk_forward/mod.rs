@@ -317,13 +317,7 @@ fn of_part(run: &Run, inputs: &OwnedInputs, clock_bars: &Range<BarIndex>) -> Met
     let closed = run.trades.iter().filter(|trade| {
         trade.status == TradeStatus::Closed && clock_bars.contains(&trade.exit_bar)
     });
-    let trades: Vec<ClosedTrade> = closed
-        .map(|trade| ClosedTrade {
-            pnl: trade.pnl,
-            pnl_pct: trade.pnl_pct,
-            bars_held: f64::from(trade.bars_held),
-        })
-        .collect();
+    let trades: Vec<ClosedTrade> = closed.map(ClosedTrade::from).collect();
     let (returns, rate) = (part(&inputs.returns), part(&run.rate));
     let (hurdle, weight) = (part(&run.hurdle), part(&run.exposure));
     let before = bars.start.checked_sub(1).map(|bar| run.equity[bar]);

@@ -51,7 +51,7 @@ impl Windows {
                 Problem::new("the strategy has no windows to walk forward through")
                     .in_file(&strategy.source.name)
                     .at_column("walk_forward")
-                    .help("add [walk_forward] train = \"5y\", test = \"1y\", or --set walk_forward.train=5y"),
+                    .help("add [walk_forward] train = \"5y\", test = \"1y\", or --set walk_forward.train=5y --set walk_forward.test=1y"),
             ));
         };
         Ok(Windows {
