@@ -7,7 +7,6 @@ use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use papertape::engine;
 use papertape::error::{Error, Problem, Result};
-use papertape::metrics;
 use papertape::report::{contents, folder, json, text};
 use papertape::strategy::Strategy;
 use papertape::study::{self, trial_ledger};
@@ -197,8 +196,8 @@ fn bare(args: &Args, io: &mut Context) -> Result<Exit> {
     let done = study::each(&args.files, io.jobs, |file| {
         let strategy = holdout::read(file, &args.strategy, "run")?;
         let market = engine::read_market(&strategy, false)?;
-        let run = engine::backtest_bare(&market, &strategy)?;
-        Ok((strategy.name, metrics::bare_of_run(&run)))
+        let metrics = study::bare_figures(&market, &strategy)?;
+        Ok((strategy.name, metrics))
     });
     let mut failures = Vec::new();
     for outcome in done {

@@ -8,7 +8,7 @@ use crate::engine::{BLOCKS, BlockSums, Moments, Tally};
 use crate::metrics::bare::Curve;
 use crate::metrics::moments::FLAT;
 use crate::metrics::prepared::{DAYS_ANNUAL_MIN, OBSERVATIONS_MIN};
-use crate::metrics::{moments, periods, returns};
+use crate::metrics::{Metrics, moments, periods, returns};
 use crate::strategy::vocabulary::TRIAL_FIGURES;
 use crate::units::Micros;
 
@@ -66,6 +66,18 @@ impl Trial {
         let at = Trial::KEYS.iter().position(|k| *k == key)?;
         Some(self.figures()[at]).filter(|v| v.is_finite())
     }
+}
+
+/// The bare figures of a trial as metrics of `observations` returns; `None` when one of them does
+/// not exist, since a trial has no room for the reason.
+pub fn bare_metrics(trial: &Trial, observations: usize) -> Option<Metrics> {
+    let keys = ["total_return", "cagr", "sharpe", "max_drawdown", "trades"];
+    let values = keys.map(|key| trial.get(key).map(|value| (key, Ok(value))));
+    Some(Metrics {
+        values: values.into_iter().collect::<Option<_>>()?,
+        observations,
+        ..Metrics::default()
+    })
 }
 
 /// The time that a trial's figures refer to.

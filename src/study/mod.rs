@@ -19,4 +19,4 @@ pub use causality::{Causality, Decision, Difference, causality, causality_of, fi
 pub use drawn::{DrawnSeries, series};
 pub use judged::{Curves, Judged, Rolling, judge, judge_as_it_is};
 pub use stress::{Stress, StressLine, StressResult, stress};
-pub use trials::{Ask, ParamAxis, Trials};
+pub use trials::{Ask, ParamAxis, Trials, bare_figures};

@@ -6,15 +6,16 @@
 //! span, so that any number of threads gives the same figures.
 
 use crate::engine::{
-    Conditions, Counted, Kernel, Outline, Repeated, Run, Tally, backtest_over, outline,
+    Conditions, Counted, Kernel, Outline, Repeated, Run, Tally, backtest_bare, backtest_over,
+    outline,
 };
 use crate::error::{Error, Result};
 use crate::market::Market;
 use crate::metrics::trial::{
-    Scale, SpanSessions, Trial, by_session, of_tally, returns_of_equity, sessions_of,
+    Scale, SpanSessions, Trial, bare_metrics, by_session, of_tally, returns_of_equity, sessions_of,
     tally_of_sessions,
 };
-use crate::metrics::{bare_of_run, returns_of_run};
+use crate::metrics::{Metrics, bare_of_run, returns_of_run};
 use crate::portfolio::TradeStatus;
 use crate::rules::{EvalOptions, Family, Mask, Parts, Values, Vocabulary};
 use crate::strategy::{Compiled, Signals, Strategy};
@@ -560,6 +561,24 @@ impl<'m> Trials<'m> {
         });
         Ok(work(&values.collect::<Vec<_>>()))
     }
+}
+
+/// The five figures that speed is measured with. Accounts of their own go through the kernel where it
+/// carries them: it keeps no orders, and sums what the engine would keep.
+///
+/// # Errors
+/// As [`crate::engine::backtest_bare`].
+pub fn bare_figures(market: &Market, strategy: &Strategy) -> Result<Metrics> {
+    if strategy.account.each {
+        let trials = Trials::new(market, strategy, Vec::new())?;
+        if trials.fallback().is_none() {
+            let trial = trials.measure(&[], None, Ask::Bare)?;
+            if let Some(metrics) = bare_metrics(&trial, trials.span().len()) {
+                return Ok(metrics);
+            }
+        }
+    }
+    backtest_bare(market, strategy).map(|run| bare_of_run(&run))
 }
 
 /// The sum of accounts.

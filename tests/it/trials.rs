@@ -23,7 +23,7 @@ pub(crate) fn assert_close(what: &str, ours: Option<f64>, theirs: Option<f64>) {
     assert_near(what, ours, theirs, 1e-12);
 }
 
-fn assert_near(what: &str, ours: Option<f64>, theirs: Option<f64>, tolerance: f64) {
+pub(crate) fn assert_near(what: &str, ours: Option<f64>, theirs: Option<f64>, tolerance: f64) {
     let (ours, theirs) = (ours.unwrap_or(f64::NAN), theirs.unwrap_or(f64::NAN));
     let scale = 1.0_f64.max(ours.abs()).max(theirs.abs());
     let same = ours.is_nan() && theirs.is_nan() || (ours - theirs).abs() <= tolerance * scale;
