@@ -93,6 +93,8 @@ pub struct Outline {
     pub universe: Vec<usize>,
     /// Keys of the expressions, in the order in which the strategy compiles them.
     pub wanted: Vec<String>,
+    /// What of the strategy the kernel does not carry, in a few words; `None` when it carries it.
+    pub not_carried: Option<&'static str>,
 }
 
 /// Compiles a strategy against a market and says what its simulation would run over.
@@ -103,6 +105,7 @@ pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
     let prepared = Prepared::new(market, strategy)?;
     let periods = &prepared.periods;
     Ok(Outline {
+        not_carried: kernel::not_carried(&prepared),
         span: prepared.first..prepared.end,
         periods: (periods.bars_a_year, periods.bars_a_session),
         wanted: strategy

@@ -64,7 +64,6 @@ pub struct Trials<'m> {
     /// Over bars, and over sessions where these are longer.
     by_bar: OnceLock<Option<Kernel<'m>>>,
     by_session: OnceLock<Option<Kernel<'m>>>,
-    not_carried: Option<&'static str>,
 }
 
 /// Where the columns of a point come from.
@@ -114,11 +113,10 @@ impl<'m> Trials<'m> {
             columns: Arc::new(Columns::Own),
             by_bar: OnceLock::new(),
             by_session: OnceLock::new(),
-            not_carried: Kernel::not_carried(market, strategy)?,
             whole: OnceLock::new(),
             outline,
         };
-        if trials.not_carried.is_none() || Repeated::can_run(strategy) {
+        if trials.outline.not_carried.is_none() || Repeated::can_run(strategy) {
             trials.columns = columns.unwrap_or_else(|| Arc::new(trials.shared()));
         }
         Ok(trials)
@@ -163,7 +161,7 @@ impl<'m> Trials<'m> {
 
     /// Why the trials go through the engine's loop, `None` when the kernel carries them.
     pub fn fallback(&self) -> Option<&'static str> {
-        self.not_carried
+        self.outline.not_carried
     }
 
     /// Columns and conditions that all points share; 0 when each point computes its own.
@@ -223,11 +221,16 @@ impl<'m> Trials<'m> {
         if let Some(trial) = self.lean(point, span.as_ref(), ask)? {
             return Ok(trial);
         }
-        let run = match self.repeated(span.as_ref())? {
-            Some(repeated) => self.repeat(&repeated, point)?,
-            None => self.run(point, span.clone())?,
-        };
+        let run = self.looped(point, span.as_ref())?;
         Ok(figures(&run, &self.sessions(span.as_ref()), ask))
+    }
+
+    /// The bare run of a point in the engine's loop, on shared columns where there are any.
+    fn looped(&self, point: &[usize], span: Option<&Range<BarIndex>>) -> Result<Run> {
+        match self.repeated(span)? {
+            Some(repeated) => self.repeat(&repeated, point),
+            None => backtest_over(self.market, &self.strategy(point), span.cloned()),
+        }
     }
 
     /// The engine's loop over shared columns; `None` when each point has to compile its own.
@@ -336,17 +339,13 @@ impl<'m> Trials<'m> {
         let sessions = self.sessions(span.as_ref());
         let bars = span.clone().unwrap_or_else(|| self.span());
         let returns = match self.kernel(true) {
-            None => returns_of_run(&self.run(point, span)?),
+            None => returns_of_run(&self.looped(point, span.as_ref())?),
             Some(kernel) => {
                 let curve = self.curve(kernel, point, &bars)?;
                 returns_of_equity(curve.start, &curve.equity)
             }
         };
         Ok(by_session(returns, &sessions))
-    }
-
-    fn run(&self, point: &[usize], span: Option<Range<BarIndex>>) -> Result<Run> {
-        backtest_over(self.market, &self.strategy(point), span)
     }
 
     fn sessions(&self, span: Option<&Range<BarIndex>>) -> Cow<'_, SpanSessions> {
@@ -372,7 +371,7 @@ impl<'m> Trials<'m> {
     /// The kernel over bars or over sessions, made at its first use; `None` when it does not carry
     /// the strategy.
     fn kernel(&self, by_bar: bool) -> Option<&Kernel<'m>> {
-        if self.not_carried.is_some() {
+        if self.outline.not_carried.is_some() {
             return None;
         }
         let (bars_a_year, bars_a_session) = self.outline.periods;

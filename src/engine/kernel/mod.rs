@@ -1,7 +1,7 @@
 //! The same meaning, lean, for sweeps: a trial leaves sums behind and no curve.
 //!
 //! The kernel carries cash accounts of one symbol (or one account a symbol) that buy and sell at
-//! the market by rules, stops, targets and trailing stops; [`Kernel::not_carried`] says why it does not
+//! the market by rules, stops, targets and trailing stops; [`crate::engine::Outline::not_carried`] says why it does not
 //! carry a strategy, which the engine's loop then runs. `walk` goes from event to event, `table` sums
 //! prices up once for all trials, `sums` adds what an account made of them, [`Tally`] is what is left.
 //! What the sums mean as figures is left to `metrics`, which points are tried to `study`.
@@ -11,7 +11,7 @@ mod table;
 mod tally;
 mod walk;
 
-pub use tally::{BLOCKS, BlockSums, Moments, Tally};
+pub use tally::{BLOCKS, BlockSums, Counted, Moments, Tally};
 
 use crate::engine::input::EventKind;
 use crate::engine::kernel::sums::{Marks, Running};
@@ -45,7 +45,6 @@ pub struct Kernel<'m> {
 
 /// One symbol.
 struct Tape<'m> {
-    index: usize,
     bars: &'m Bars,
     marks: Cow<'m, [f64]>,
     table: Option<Table>,
@@ -79,7 +78,6 @@ impl<'m> Kernel<'m> {
                 ends => Cow::Owned(ends.iter().map(|end| bars.close[end - 1]).collect()),
             };
             Tape {
-                index,
                 bars,
                 table: (trials >= TRIALS_SHARED).then(|| Table::new(&marks)),
                 marks,
@@ -92,19 +90,6 @@ impl<'m> Kernel<'m> {
             decides: words(prepared.decides()),
             strategy: strategy.clone(),
         })
-    }
-
-    /// What of a strategy the kernel does not carry, in a few words; `None` when it carries it.
-    ///
-    /// # Errors
-    /// As [`crate::backtest`].
-    pub fn not_carried(market: &Market, strategy: &Strategy) -> Result<Option<&'static str>> {
-        Prepared::new(market, strategy).map(|prepared| not_carried(&prepared))
-    }
-
-    /// Market indices of the symbols, one account each.
-    pub fn tapes(&self) -> impl Iterator<Item = usize> {
-        self.tapes.iter().map(|tape| tape.index)
     }
 
     /// Whether a span begins and ends with sessions, so that its sessions are those of the clock.
@@ -188,12 +173,7 @@ impl<'m> Kernel<'m> {
             }
             is_held[bars].fill(true);
         });
-        let counted = Counted {
-            trades: trial.walk.counts.trades,
-            wins: trial.walk.counts.wins,
-            entries: trial.walk.counts.entries,
-        };
-        (counted, trial.ended(count))
+        (trial.walk.counts, trial.ended(count))
     }
 
     fn lane(&self, account: usize, span: &Range<BarIndex>) -> Lane<'_> {
@@ -289,17 +269,6 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Counts of one account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Closed trades.
-    pub trades: u32,
-    /// Closed trades that gained money.
-    pub wins: u32,
-    /// Trades, open ones too.
-    pub entries: u32,
-}
-
 /// Sessions with a position at one of their closes.
 #[derive(Default)]
 struct HeldSessions {
@@ -352,7 +321,7 @@ fn words(bits: &[bool]) -> Vec<u64> {
 }
 
 /// What the kernel does not carry, in a few words.
-fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
+pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
     let strategy = prepared.strategy;
     let (rules, fill, account) = (&strategy.rules, &strategy.fill, &strategy.account);
     let several = prepared.universe.len() > 1 && !account.each;

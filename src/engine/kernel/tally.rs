@@ -37,6 +37,17 @@ pub struct Tally {
     pub blocks: Vec<BlockSums>,
 }
 
+/// Counts of one account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Closed trades.
+    pub trades: u32,
+    /// Closed trades that gained money.
+    pub wins: u32,
+    /// Trades, open ones too.
+    pub entries: u32,
+}
+
 /// Mean, and sum of squares about it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Moments {

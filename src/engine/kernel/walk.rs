@@ -7,6 +7,7 @@
 //! computed by the engine's own functions, so that cash and shares are the same to the last bit.
 
 use crate::engine::kernel::sums::{Marks, Running};
+use crate::engine::kernel::tally::Counted;
 use crate::execution::Side;
 use crate::execution::cost::{affordable, fee, slipped, whole_lots};
 use crate::execution::fill::{BarPrices, Levels, Touch, gapped, touched};
@@ -89,14 +90,6 @@ pub(crate) struct Stretch {
     pub(crate) shares: f64,
 }
 
-/// Counts of an account.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) trades: u32,
-    pub(crate) wins: u32,
-    pub(crate) entries: u32,
-}
-
 /// A position.
 struct Held {
     shares: f64,
@@ -118,7 +111,7 @@ pub(crate) struct Walk<'a> {
     slots: f64,
     cash: f64,
     closed: ClosedTrades,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Counted,
     /// Last bar on which no entry is decided after an exit.
     blocked_through: Option<BarIndex>,
     /// The first bar at whose close an entry may be decided, and since when the account is flat.
@@ -135,7 +128,7 @@ impl<'a> Walk<'a> {
             slots: strategy.size.max_positions.map_or(1.0, f64::from),
             cash: strategy.account.cash,
             closed: ClosedTrades::default(),
-            counts: Counts::default(),
+            counts: Counted::default(),
             blocked_through: None,
             at: lane.first,
             flat_since: lane.first,
