@@ -33,7 +33,7 @@ fn text() -> String {
     for table in TABLES.iter().filter(|t| !t.later) {
         let name = match table.name {
             "" => "at the top of the file".to_owned(),
-            name => format!("[{name}]"),
+            _ => table.heading(),
         };
         let _ = write!(text, "\n{name}  {}\n", table.about);
         match table.keys {
@@ -89,6 +89,10 @@ fn json_schema() -> Value {
     for table in TABLES.iter().filter(|t| !t.later) {
         match table.name {
             "" => properties.extend(rows_schema(table)),
+            name if table.repeated.is_some() => {
+                let rows = json!({ "type": "array", "items": table_schema(table) });
+                properties.insert(name.to_owned(), rows);
+            }
             name => {
                 properties.insert(name.to_owned(), table_schema(table));
             }
@@ -190,6 +194,10 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }
+        Kind::DayOfPeriod => json!({ "anyOf": [
+            { "enum": ["first", "last"] },
+            { "type": "integer", "minimum": 1, "maximum": 366 },
+        ] }),
         Kind::Axis => axis_schema(),
     }
 }

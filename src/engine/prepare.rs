@@ -61,6 +61,10 @@ impl<'m> Prepared<'m> {
         let clock = clock_of(market, &universe);
         let (first, end) = bounds(&clock, strategy)?;
         check_volume(market, strategy, &universe)?;
+        if !strategy.cashflows.is_empty() {
+            let what = "[[cashflow]] is read, but no run has flows yet";
+            return Err(Error::new(Problem::new(what).help("leave it out")));
+        }
         if strategy.data.missing_is_error {
             check_missing(market, &universe, (clock[first], clock[end - 1]))?;
         }

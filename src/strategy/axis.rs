@@ -5,6 +5,7 @@
 use crate::error::{Error, Problem, Result, nearest};
 use crate::strategy::Strategy;
 use crate::strategy::file::number;
+use crate::strategy::rows::Rows;
 use crate::strategy::vocabulary::{self, Keys, TABLES};
 use chrono::{Days, Months, NaiveDate};
 use std::collections::HashSet;
@@ -75,7 +76,12 @@ impl Strategy {
             let flag = format!("--vary {key}={}", shortened(values));
             Error::new(problem.in_file(flag))
         };
-        let full = axis_key(key, &self.params).map_err(fail)?;
+        let keys = self.assumptions.iter().map(|(key, text, _)| {
+            let text = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+            (key.clone(), text.map(str::to_owned))
+        });
+        let full = Rows::of(keys).full(key).map_err(fail)?;
+        let full = axis_key(&full, &self.params).map_err(fail)?;
         let values = of_flag(values).map_err(fail)?;
         let axis = SweepAxis {
             key: full,

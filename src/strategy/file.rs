@@ -4,8 +4,11 @@
 
 use crate::error::{Error, Problem, Result, nearest};
 use crate::strategy::axis::{self, SweepValue};
+use crate::strategy::rows::Rows;
 use crate::strategy::vocabulary::{self, Key, Keys, Kind, Range as Bounds, TABLES, Table};
-use crate::strategy::{BarSize, Distance, ExprText, Overrides, Rate, Strategy, Stretch, resolve};
+use crate::strategy::{
+    BarSize, Distance, ExprText, Overrides, Rate, ScheduleDay, Strategy, Stretch, resolve,
+};
 use chrono::NaiveDate;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -35,6 +38,7 @@ pub(super) enum Value {
     Weights(Vec<(String, f64)>),
     Bar(BarSize),
     Stretch(Stretch),
+    DayOfPeriod(ScheduleDay),
     Axis(Vec<SweepValue>),
 }
 
@@ -224,6 +228,8 @@ fn walk<'a>(
                 });
                 if table.later {
                     problems.push(later(table, is_list).at(span).label("not yet"));
+                } else if table.repeated.is_some() {
+                    raws.extend(rows_of(table, &span, value, headings, problems));
                 } else if let DeValue::Table(inner) = value.get_ref() {
                     raws.extend(inner.iter().flat_map(|(k, v)| keys_of(key, k, v)));
                 } else {
@@ -254,6 +260,45 @@ fn walk<'a>(
     raws
 }
 
+/// The keys of a table that may stand in the file several times: the second is `cashflow.1`.
+fn rows_of<'a>(
+    table: &Table,
+    heading: &Range<usize>,
+    value: &toml::Spanned<DeValue<'a>>,
+    headings: &mut Vec<Heading>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Raw<'a>> {
+    let name = table.name;
+    let help = format!("write [[{name}]] on a line of its own, its keys below it");
+    let DeValue::Array(items) = value.get_ref() else {
+        let found = match value.get_ref() {
+            DeValue::Table(_) => format!("[{name}]"),
+            other => word(other).to_owned(),
+        };
+        let what = format!("`{name}` may stand in a file several times, found {found}");
+        problems.push(Problem::new(what).at(heading.clone()).help(help));
+        return Vec::new();
+    };
+    let mut raws = Vec::new();
+    for (row, item) in items.iter().enumerate() {
+        let DeValue::Table(inner) = item.get_ref() else {
+            let what = format!(
+                "`{name}` is a list of tables, found {}",
+                word(item.get_ref())
+            );
+            problems.push(Problem::new(what).at(item.span()).help(help.as_str()));
+            continue;
+        };
+        let numbered = format!("{name}.{row}");
+        raws.extend(inner.iter().map(|(k, v)| raw(&numbered, k, v)));
+        headings.push(Heading {
+            name: numbered,
+            span: item.span(),
+        });
+    }
+    raws
+}
+
 fn raw<'a>(
     table: &str,
     key: &toml::Spanned<toml::de::DeString<'a>>,
@@ -277,16 +322,27 @@ fn keys_of<'a>(
     value: &toml::Spanned<DeValue<'a>>,
 ) -> Vec<Raw<'a>> {
     let nested = match (table, value.get_ref()) {
-        ("sweep", DeValue::Table(inner)) => inner,
+        ("sweep", DeValue::Table(inner)) if !inner.contains_key("from") => inner,
         _ => return vec![raw(table, key, value)],
     };
-    if nested.contains_key("from") || vocabulary::find_table(key.get_ref()).is_none() {
+    let Some(meant) = vocabulary::find_table(key.get_ref()) else {
         return vec![raw(table, key, value)];
-    }
-    let below = nested.iter().map(|(name, value)| {
-        let mut raw = raw(table, name, value);
-        raw.key = format!("{}.{}", key.get_ref(), name.get_ref());
-        raw
+    };
+    let below = nested.iter().flat_map(|(name, value)| {
+        // Below a table that may stand several times comes the number or the name of one.
+        let rows = match (meant.repeated, value.get_ref()) {
+            (Some(_), DeValue::Table(inner)) if !inner.contains_key("from") => {
+                inner.iter().map(|(k, v)| (Some(name), k, v)).collect()
+            }
+            _ => vec![(None, name, value)],
+        };
+        rows.into_iter().map(|(row, name, value)| {
+            let mut raw = raw(table, name, value);
+            let path = [Some(key), row, Some(name)].into_iter().flatten();
+            let path: Vec<&str> = path.map(|part| part.get_ref().as_ref()).collect();
+            raw.key = path.join(".");
+            raw
+        })
     });
     below.collect()
 }
@@ -314,7 +370,7 @@ fn unknown_table(name: &str, span: Range<usize>) -> Problem {
             let known: Vec<String> = TABLES
                 .iter()
                 .filter(|t| !t.name.is_empty() && !t.later)
-                .map(|t| format!("[{}]", t.name))
+                .map(Table::heading)
                 .collect();
             problem
                 .label("unknown table")
@@ -327,7 +383,17 @@ fn unknown_table(name: &str, span: Range<usize>) -> Problem {
 fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &mut Vec<Problem>) {
     for (name, typed) in &flags.set {
         let place = Place::Flag(format!("--set {name}={typed}"));
-        let (table, key) = name.rsplit_once('.').unwrap_or(("", name.as_str()));
+        let full = match rows(raws).full_or_new(name) {
+            Ok(full) => full,
+            Err(problem) => {
+                problems.push(Problem {
+                    help: problem.help,
+                    ..place.problem(problem.message)
+                });
+                continue;
+            }
+        };
+        let (table, key) = full.rsplit_once('.').unwrap_or(("", full.as_str()));
         match vocabulary::find_table(table) {
             Some(t) if t.later => {
                 let later = later(t, false);
@@ -369,6 +435,18 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
             put(raws, "data", key, value, place, None);
         }
     }
+}
+
+/// The rows of repeated tables that the keys belong to.
+fn rows(raws: &[Raw<'_>]) -> Rows {
+    let keys = raws.iter().map(|raw| {
+        let name = match &raw.value {
+            DeValue::String(text) => Some(text.to_string()),
+            _ => None,
+        };
+        (raw.full(), name)
+    });
+    Rows::of(keys)
 }
 
 /// Replaces a key where it stands, so that the order of names is kept, or adds it.
@@ -487,7 +565,7 @@ fn unknown_key(raw: &Raw<'_>, table: &Table) -> Problem {
     let key = raw.key.as_str();
     let place = match table.name {
         "" => "at the top of the file".to_owned(),
-        name => format!("in [{name}]"),
+        _ => format!("in {}", table.heading()),
     };
     let problem = raw
         .key_place
@@ -507,13 +585,13 @@ fn unknown_key(raw: &Raw<'_>, table: &Table) -> Problem {
             "" => problem.help(format!(
                 "`{key}` stands at the top of the file, before any table"
             )),
-            name => problem.help(format!("`{key}` is a key of [{name}]")),
+            _ => problem.help(format!("`{key}` is a key of {}", other.heading())),
         }
     } else if let Some(other) = TABLES
         .iter()
         .find(|t| table.name.is_empty() && t.rows().iter().any(|row| meant(&row)))
     {
-        problem.help(format!("it is a key of [{}]", other.name))
+        problem.help(format!("it is a key of {}", other.heading()))
     } else {
         let names: Vec<&str> = table.rows().iter().map(|row| row.name).collect();
         problem.help(format!("its keys are {}", names.join(" ")))
@@ -573,6 +651,7 @@ impl Reader<'_> {
             Kind::Weights => Value::Weights(self.weights()?),
             Kind::BarSize => Value::Bar(self.bar()?),
             Kind::Stretch => Value::Stretch(self.stretch()?),
+            Kind::DayOfPeriod => Value::DayOfPeriod(self.day_of_period()?),
             Kind::Axis => Value::Axis(self.axis()?),
         })
     }
@@ -709,6 +788,20 @@ impl Reader<'_> {
                 .label("not a day")
                 .help("a day is written 2004-08-19")
         })
+    }
+
+    /// `"first"`, `"last"`, or a number from 1.
+    fn day_of_period(&self) -> Checked<ScheduleDay> {
+        const DAYS_MAX: u32 = 366;
+        if number(&self.raw.value).is_some() {
+            return Ok(ScheduleDay::Nth(self.whole(1, DAYS_MAX)? as u32));
+        }
+        let words = ["first", "last"];
+        match self.choice(&words) {
+            Ok(word) if word == "last" => Ok(ScheduleDay::Last),
+            Ok(_) => Ok(ScheduleDay::First),
+            Err(problem) => Err(problem.label("expected \"first\", \"last\" or a number from 1")),
+        }
     }
 
     /// A path of the file starts from its folder, a path of a flag from where the user is.

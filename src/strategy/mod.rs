@@ -10,6 +10,7 @@ mod file;
 mod program;
 mod resolve;
 mod review;
+mod rows;
 mod sizing;
 pub mod vocabulary;
 
@@ -171,6 +172,18 @@ pub enum Every {
     Quarter,
     /// On the last bar of a year.
     Year,
+}
+
+/// On which day of its period a schedule falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduleDay {
+    /// The first session.
+    First,
+    /// The last session.
+    Last,
+    /// The calendar day of this number, from 1 (Monday is 1 of a week); the last day of a shorter
+    /// period.
+    Nth(u32),
 }
 
 /// `[rules]`.
@@ -371,6 +384,40 @@ pub struct CashTable {
     pub hurdle: Option<Rate>,
 }
 
+/// `[[cashflow]] invest`: what becomes of a deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invest {
+    /// It stays cash until the strategy decides.
+    NextDecision,
+    /// It buys more of everything that is held, at the open of its bar.
+    Now,
+    /// It buys what is held least of against its target, at the open of its bar.
+    MostUnderweight,
+}
+
+/// One `[[cashflow]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cashflow {
+    /// Money, negative for withdrawals; `None` with a file.
+    pub amount: Option<f64>,
+    /// How often; `None` is once, on `start`.
+    pub every: Option<Every>,
+    /// On which day of the period.
+    pub day: ScheduleDay,
+    /// No flow before.
+    pub start: Option<chrono::NaiveDate>,
+    /// No flow after.
+    pub end: Option<chrono::NaiveDate>,
+    /// Growth of the amount from year to year.
+    pub grow: f64,
+    /// Dated amounts.
+    pub file: Option<PathBuf>,
+    /// What becomes of a deposit.
+    pub invest: Invest,
+    /// Its name in reports.
+    pub stream: String,
+}
+
 /// `[benchmark]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Benchmark {
@@ -488,6 +535,8 @@ pub struct Strategy {
     pub account: Account,
     /// `[cash]`.
     pub cash: CashTable,
+    /// `[[cashflow]]` in file order.
+    pub cashflows: Vec<Cashflow>,
     /// `[benchmark]`.
     pub benchmark: Benchmark,
     /// `[report]`.

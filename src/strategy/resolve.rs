@@ -5,12 +5,13 @@
 use crate::error::{Problem, SourceText};
 use crate::rules::Constraint;
 use crate::strategy::file::{Given, Heading, Place, Value, short};
+use crate::strategy::rows::Rows;
 use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
 use crate::strategy::{
-    Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, ChartScale,
-    Costs, Data, Distance, Every, ExprText, Fill, FillAt, OrderKind, Overrides, Prices, Rate,
-    Report, Rules, Signals, Size, SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod,
-    SweepTable, WalkForward, axis,
+    Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
+    ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, OrderKind, Overrides,
+    Prices, Rate, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops, Strategy, Stretch,
+    SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
 };
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
             yield_: values.rate("cash.yield").unwrap_or(Rate::Constant(0.0)),
             hurdle: values.rate("cash.hurdle"),
         },
+        cashflows: cashflows(&values, rows_of(&parts, "cashflow")),
         benchmark: benchmark(&values),
         report: report(&values),
         walk_forward: walk_forward(&values, parts.overrides.open_holdout),
@@ -67,6 +69,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_shorts_and_margin(&values, &strategy, problems);
     check_size_and_stops(&values, &strategy, problems);
     check_fill_and_days(&values, &strategy, problems);
+    check_cashflows(&values, &parts, problems);
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     strategy.assumptions = assumptions(&values, &strategy);
     strategy
@@ -182,6 +185,25 @@ impl Values<'_> {
         }
     }
 
+    fn schedule_day(&self, key: &str) -> ScheduleDay {
+        match (self.value(key), default_of(key)) {
+            (Some(Value::DayOfPeriod(day)), _) => *day,
+            (_, Fallback::Word("last")) => ScheduleDay::Last,
+            _ => ScheduleDay::First,
+        }
+    }
+
+    /// The rows of repeated tables that the keys belong to.
+    fn rows(&self) -> Rows {
+        Rows::of(self.0.iter().map(|given| {
+            let name = match &given.value {
+                Value::Text(text) => Some(text.clone()),
+                _ => None,
+            };
+            (given.key.clone(), name)
+        }))
+    }
+
     fn params(&self) -> Vec<(String, f64)> {
         let named = |g: &Given| match (g.key.strip_prefix("params."), &g.value) {
             (Some(name), Value::Number(x)) => Some((name.to_owned(), *x)),
@@ -254,14 +276,7 @@ fn rules(values: &Values<'_>) -> Rules {
         priority: values.expression("rules.priority"),
         cooldown_bars: values.whole("rules.cooldown_bars").unwrap_or(0),
         hold_bars_max: values.whole("rules.hold_bars_max"),
-        every: match values.word("rules.every").as_str() {
-            "day" => Every::Day,
-            "week" => Every::Week,
-            "month" => Every::Month,
-            "quarter" => Every::Quarter,
-            "year" => Every::Year,
-            _ => Every::Bar,
-        },
+        every: every(&values.word("rules.every")).unwrap_or(Every::Bar),
     }
 }
 
@@ -375,6 +390,59 @@ fn account(values: &Values<'_>) -> Account {
     }
 }
 
+/// How often a repeated table stands in the file, or is begun by flags.
+fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
+    let headings = parts.headings.iter().map(|h| h.name.as_str());
+    let keys = parts
+        .tried
+        .iter()
+        .filter_map(|key| Some(key.rsplit_once('.')?.0));
+    let rows = headings.chain(keys).filter_map(|name| {
+        let row = name.strip_prefix(table)?.strip_prefix('.')?;
+        row.parse::<usize>().ok()
+    });
+    rows.map(|row| row + 1).max().unwrap_or(0)
+}
+
+fn every(word: &str) -> Option<Every> {
+    Some(match word {
+        "bar" => Every::Bar,
+        "day" => Every::Day,
+        "week" => Every::Week,
+        "month" => Every::Month,
+        "quarter" => Every::Quarter,
+        "year" => Every::Year,
+        _ => return None,
+    })
+}
+
+fn cashflows(values: &Values<'_>, rows: usize) -> Vec<Cashflow> {
+    let cashflow = |row: usize| {
+        let key = |name: &str| format!("cashflow.{row}.{name}");
+        let amount = values.number(&key("amount"));
+        let unnamed = match amount {
+            Some(amount) if amount < 0.0 => "withdrawals",
+            _ => "deposits",
+        };
+        Cashflow {
+            amount,
+            every: every(&values.word(&key("every"))),
+            day: values.schedule_day(&key("day")),
+            start: values.day(&key("start")),
+            end: values.day(&key("end")),
+            grow: values.number_or(&key("grow"), 0.0),
+            file: values.path(&key("file")),
+            invest: match values.word(&key("invest")).as_str() {
+                "now" => Invest::Now,
+                "most_underweight" => Invest::MostUnderweight,
+                _ => Invest::NextDecision,
+            },
+            stream: values.text(&key("stream")).unwrap_or(unnamed.to_owned()),
+        }
+    };
+    (0..rows).map(cashflow).collect()
+}
+
 /// Without a symbol or a blend of its own, the benchmark is the universe held equally.
 fn benchmark(values: &Values<'_>) -> Benchmark {
     let symbols = values.symbols("benchmark.symbols");
@@ -424,14 +492,17 @@ fn sweep(values: &Values<'_>, problems: &mut Vec<Problem>) -> SweepTable {
         else {
             continue;
         };
-        let checked = axis::axis_key(name, &params).and_then(|key| {
-            let axis = SweepAxis {
-                key,
-                values: found.clone(),
-                origin: format!("[sweep] {name}"),
-            };
-            axis::check_kind(&axis).map(|()| axis)
-        });
+        let key = values.rows().full(name);
+        let checked = key
+            .and_then(|key| axis::axis_key(&key, &params))
+            .and_then(|key| {
+                let axis = SweepAxis {
+                    key,
+                    values: found.clone(),
+                    origin: format!("[sweep] {name}"),
+                };
+                axis::check_kind(&axis).map(|()| axis)
+            });
         match checked {
             Ok(axis) if axes.iter().any(|other| other.key == axis.key) => {
                 problems.push(given.place.problem(format!("{} varies twice", axis.name())));
@@ -709,6 +780,88 @@ fn check_fill_and_days(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Pro
     }
 }
 
+/// A flow has an amount and a day, or a file that has both.
+fn check_cashflows(values: &Values<'_>, parts: &Parts<'_>, problems: &mut Vec<Problem>) {
+    for row in 0..rows_of(parts, "cashflow") {
+        let key = |name: &str| format!("cashflow.{row}.{name}");
+        let has = |name: &str| parts.tried.contains(&key(name));
+        let heading = parts
+            .headings
+            .iter()
+            .find(|h| h.name == format!("cashflow.{row}"));
+        let whole = |message: &str| match heading {
+            Some(heading) => Problem::new(message).at(heading.span.clone()),
+            None => Problem::new(message),
+        };
+        if has("file") {
+            for name in ["amount", "every", "day", "grow"]
+                .into_iter()
+                .filter(|n| has(n))
+            {
+                let what = format!("`{name}` beside `file`: the file has the days and the amounts");
+                let problem = values.problem(&key(name), what);
+                problems
+                    .push(problem.help("leave one of them out, or write a [[cashflow]] for each"));
+            }
+        } else if !has("amount") {
+            let problem = whole("this [[cashflow]] has no amount");
+            problems.push(problem.help("add, for example, amount = 50; below 0 it is taken out"));
+        } else if !has("every") && !has("start") {
+            let problem = whole("this [[cashflow]] has no day");
+            let help = "every = \"month\" repeats it, start = 2004-08-19 is once on that day";
+            problems.push(problem.help(help));
+        }
+        if !has("every") && !has("file") {
+            for name in ["day", "end", "grow"].into_iter().filter(|n| has(n)) {
+                let what = format!("`{name}` without `every`: the flow is once, on `start`");
+                problems.push(
+                    values
+                        .problem(&key(name), what)
+                        .help("add every = \"month\""),
+                );
+            }
+        }
+        check_cashflow_values(values, row, problems);
+    }
+}
+
+/// Values of one flow that contradict each other.
+fn check_cashflow_values(values: &Values<'_>, row: usize, problems: &mut Vec<Problem>) {
+    let key = |name: &str| format!("cashflow.{row}.{name}");
+    if let (Some(start), Some(end)) = (values.day(&key("start")), values.day(&key("end")))
+        && end < start
+    {
+        let what = format!("the end {end} is before the start {start}");
+        problems.push(values.problem(&key("end"), what));
+    }
+    let most = match values.word(&key("every")).as_str() {
+        "day" => 1,
+        "week" => 7,
+        "month" => 31,
+        "quarter" => 92,
+        _ => 366,
+    };
+    if let ScheduleDay::Nth(day) = values.schedule_day(&key("day"))
+        && day > most
+    {
+        let every = values.word(&key("every"));
+        let what = format!("a {every} has no day {day}");
+        let problem = values.problem(&key("day"), what);
+        problems.push(problem.label(format!("at most {most}")));
+    }
+    let amount = values.number(&key("amount"));
+    if amount == Some(0.0) {
+        let problem = values.problem(&key("amount"), "an amount of 0 is no flow");
+        problems.push(problem.help("leave the [[cashflow]] out"));
+    }
+    if amount.is_some_and(|x| x < 0.0) && values.given(&key("invest")).is_some() {
+        let problem = values.problem(&key("invest"), "a withdrawal is not invested");
+        problems.push(
+            problem.help("leave `invest` out; [account] raise_cash says what is sold for it"),
+        );
+    }
+}
+
 /// Windows come in pairs, in one unit, and leave no day between them untested.
 fn check_walk_forward(
     values: &Values<'_>,
@@ -793,8 +946,15 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
         let prefix = format!("{name}.");
         !STUDIES.contains(&name) || values.0.iter().any(|g| g.key.starts_with(&prefix))
     };
+    let rows = values.rows();
     let tables = TABLES.iter().filter(|t| !t.name.is_empty() && !t.later);
     for table in tables.filter(|t| t.name != "sweep" && is_said(t.name)) {
+        let names = match table.repeated {
+            Some(_) => (0..rows.count(table.name))
+                .map(|row| format!("{}.{row}", table.name))
+                .collect(),
+            None => vec![table.name.to_owned()],
+        };
         match table.keys {
             Keys::Named(_) => {
                 let prefix = format!("{}.", table.name);
@@ -802,9 +962,13 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
                     list.push((given.key.clone(), given.text.clone(), true));
                 }
             }
-            Keys::Fixed(rows) | Keys::Both(rows, _) => {
-                for row in rows.iter().filter(|row| !row.later) {
-                    let key = format!("{}.{}", table.name, row.name);
+            Keys::Fixed(keys) | Keys::Both(keys, _) => {
+                let keys = keys.iter().filter(|row| !row.later);
+                let all = names
+                    .iter()
+                    .flat_map(|name| keys.clone().map(move |row| (name, row)));
+                for (name, row) in all {
+                    let key = format!("{name}.{}", row.name);
                     match values.given(&key) {
                         Some(given) => list.push((key, given.text.clone(), true)),
                         None => {

@@ -4,8 +4,8 @@
 
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
-    Axis, BarSize, BasisPoints, Choice, Day, Distance, Expression, Fraction, Path, Rate, Stretch,
-    Symbols, Text, Weights, Whole,
+    Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Fraction, Path,
+    Rate, Stretch, Symbols, Text, Weights, Whole,
 };
 
 /// What a key may be set to.
@@ -43,6 +43,8 @@ pub enum Kind {
     BarSize,
     /// A stretch of time: a number and `d`, `w`, `mo` or `y`, or a number of bars.
     Stretch,
+    /// A day of a period: `"first"`, `"last"`, or its number from 1.
+    DayOfPeriod,
     /// The values of an axis of a sweep: a list, or a table of `from`, `to` and `step` or `count`.
     Axis,
 }
@@ -110,6 +112,8 @@ pub struct Table {
     pub keys: Keys,
     /// It belongs to a later release: giving it is an error that says so.
     pub later: bool,
+    /// It may stand in a file several times, `[[cashflow]]`: the key that gives each its name.
+    pub repeated: Option<&'static str>,
 }
 
 impl Range {
@@ -159,6 +163,7 @@ impl Kind {
             Kind::Stretch => {
                 "\"5y\" \"6mo\" \"13w\" \"90d\" and the like, or a number of bars".to_owned()
             }
+            Kind::DayOfPeriod => "\"first\" \"last\" or a whole number 1 to 366".to_owned(),
             Kind::Axis => {
                 "list, or { from, to, step }, or { from, to, count, log = true }".to_owned()
             }
@@ -232,6 +237,20 @@ const fn table(name: &'static str, about: &'static str, keys: &'static [Key]) ->
         about,
         keys: Keys::Fixed(keys),
         later: false,
+        repeated: None,
+    }
+}
+
+/// A table of which a file may have several, each called by its key `named`.
+const fn tables(
+    name: &'static str,
+    named: &'static str,
+    about: &'static str,
+    keys: &'static [Key],
+) -> Table {
+    Table {
+        repeated: Some(named),
+        ..table(name, about, keys)
     }
 }
 
@@ -241,6 +260,7 @@ const fn later(name: &'static str, about: &'static str) -> Table {
         about,
         keys: Keys::Fixed(&[]),
         later: true,
+        repeated: None,
     }
 }
 
@@ -257,12 +277,14 @@ pub static TABLES: &[Table] = &[
         about: "Numbers with a name, for use in expressions",
         keys: Keys::Named(Kind::Number(from_to(f64::NEG_INFINITY, f64::INFINITY))),
         later: false,
+        repeated: None,
     },
     Table {
         name: "series",
         about: "Expressions with a name, for use in rules; drawn on the chart",
         keys: Keys::Named(Kind::Expression),
         later: false,
+        repeated: None,
     },
     table("rules", "When to buy and sell", RULES),
     table("size", "How big a position is", SIZE),
@@ -271,6 +293,12 @@ pub static TABLES: &[Table] = &[
     table("costs", "What trading costs", COSTS),
     table("account", "In which account", ACCOUNT),
     table("cash", "What idle cash earns", CASH),
+    tables(
+        "cashflow",
+        "stream",
+        "Deposits and withdrawals, one table each",
+        CASHFLOW,
+    ),
     table(
         "benchmark",
         "Against what the strategy is measured",
@@ -282,6 +310,7 @@ pub static TABLES: &[Table] = &[
         about: "Which params and keys a sweep varies, and how it searches",
         keys: Keys::Both(SWEEP, Axis),
         later: false,
+        repeated: None,
     },
     later("rank", "Hold the best of many symbols"),
     later("weights", "Hold fixed weights"),
@@ -289,7 +318,6 @@ pub static TABLES: &[Table] = &[
     later("model", "A learned forecast"),
     later("tax", "Taxes on gains and income"),
     later("layer", "Several strategies in one account"),
-    later("cashflow", "Deposits and withdrawals"),
     table(
         "walk_forward",
         "Parameters chosen on the past, judged on the future",
@@ -729,6 +757,68 @@ const CASH: &[Key] = &[
     ),
 ];
 
+/// Periods of a schedule that is no longer than a bar can be.
+const SCHEDULES: &[&str] = &["day", "week", "month", "quarter", "year"];
+
+const CASHFLOW: &[Key] = &[
+    key(
+        "amount",
+        Kind::Number(from_to(-LARGE, LARGE)),
+        Unset("must be given here or by file"),
+        "Money put in; below 0 it is taken out",
+    )
+    .also(&["value", "cash", "money"]),
+    key(
+        "every",
+        Choice(SCHEDULES),
+        Unset("once, on start"),
+        "How often",
+    )
+    .also(&["period", "frequency", "schedule"]),
+    key(
+        "day",
+        DayOfPeriod,
+        Word("first"),
+        "On which day of the period: its first or last session, or a number; Monday is 1 of a week",
+    )
+    .also(&["on"]),
+    key("start", Day, Unset("the first bar"), "No flow before").also(&["from", "date"]),
+    key("end", Day, Unset("the last bar"), "No flow after").also(&["to", "until"]),
+    key(
+        "grow",
+        Fraction(from_to(-0.5, 1.0)),
+        Number(0.0),
+        "How much the amount grows from year to year",
+    )
+    .also(&["growth", "raise"]),
+    key(
+        "file",
+        Path,
+        Unset("none"),
+        "Dated amounts: a file of date, amount",
+    ),
+    key(
+        "into",
+        Text,
+        Unset("the account as a whole"),
+        "The layer that receives or pays it",
+    )
+    .later(),
+    key(
+        "invest",
+        Choice(&["next_decision", "now", "most_underweight"]),
+        Word("next_decision"),
+        "When a deposit is spent, and on what: as the strategy next decides, at the open on what is held, or on the smallest holding against its target",
+    ),
+    key(
+        "stream",
+        Text,
+        Unset("deposits or withdrawals"),
+        "What reports call it",
+    )
+    .also(&["name"]),
+];
+
 const BENCHMARK: &[Key] = &[
     key(
         "symbols",
@@ -939,12 +1029,28 @@ pub static COST_PRESETS: &[CostPreset] = &[
     },
 ];
 
-/// The table of this name; `""` is the top of the file.
+/// The table of this name; `""` is the top of the file, `cashflow.0` the first `[[cashflow]]`.
 pub fn find_table(name: &str) -> Option<&'static Table> {
-    TABLES.iter().find(|table| table.name == name)
+    let is_named = |table: &&Table| {
+        table.name == name
+            || table.repeated.is_some()
+                && name
+                    .strip_prefix(table.name)
+                    .and_then(|rest| rest.strip_prefix('.'))
+                    .is_some_and(|row| row.parse::<u32>().is_ok())
+    };
+    TABLES.iter().find(is_named)
 }
 
 impl Table {
+    /// The table as its heading stands in a file: `[costs]`, `[[cashflow]]`.
+    pub fn heading(&self) -> String {
+        match self.repeated {
+            Some(_) => format!("[[{}]]", self.name),
+            None => format!("[{}]", self.name),
+        }
+    }
+
     /// The rows of a table's fixed keys; none for one whose keys the user names.
     pub fn rows(&self) -> &'static [Key] {
         match self.keys {

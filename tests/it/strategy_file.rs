@@ -3,10 +3,10 @@
 
 use chrono::NaiveDate;
 use papertape::error::{Error, Problem};
-use papertape::strategy::vocabulary::{Fallback, Keys, Kind, TABLES};
+use papertape::strategy::vocabulary::{Fallback, Keys, Kind, TABLES, Table};
 use papertape::strategy::{
     AccountKind, Ambiguity, BarSize, ChartScale, Distance, Every, FillAt, OrderKind, Overrides,
-    Prices, Rate, Signals, SizeMethod, Strategy, Stretch, WalkForward,
+    Prices, Rate, ScheduleDay, Signals, SizeMethod, Strategy, Stretch, WalkForward,
 };
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,9 @@ fn windows_are_stretches_of_the_calendar_or_bars() {
 fn an_empty_table_equals_its_defaults() {
     let mut text = String::from(RULE);
     for table in TABLES {
-        if !table.later && !["", "rules"].contains(&table.name) {
+        // A table that may stand several times says something by standing there.
+        let is_one = !table.later && table.repeated.is_none();
+        if is_one && !["", "rules"].contains(&table.name) {
             text.push_str(&format!("[{}]\n", table.name));
         }
     }
@@ -390,7 +392,8 @@ fn assumptions_name_every_key_given_or_not() {
     // How a strategy is studied is no assumption of its run unless somebody said so.
     let studies = ["sweep", "walk_forward"];
     let said = |name: &str| !name.is_empty() && !studies.contains(&name);
-    for table in TABLES.iter().filter(|t| !t.later && said(t.name)) {
+    let is_one = |table: &Table| !table.later && table.repeated.is_none();
+    for table in TABLES.iter().filter(|t| is_one(t) && said(t.name)) {
         for row in table.rows().iter().filter(|r| !r.later) {
             find(&format!("{}.{}", table.name, row.name));
         }
@@ -933,11 +936,96 @@ const MISTAKES: &[Mistake] = &[
         "layer",
         "",
     ),
+    // Tables that may stand several times.
+    (
+        "[cashflow]\namount = 50",
+        "may stand in a file several times, found [cashflow]",
+        "cashflow",
+        "[[cashflow]]",
+    ),
+    (
+        "cashflow = [50]",
+        "`cashflow` is a list of tables, found a number",
+        "50",
+        "[[cashflow]]",
+    ),
+    (
+        "[[cashflow]]\namount = 50\nstart = 2001-01-01\nstraem = \"a\"",
+        "no key `straem` in [[cashflow]]",
+        "straem",
+        "`stream`",
+    ),
+    (
+        "[[cashflow]]\namount = \"50\"\nevery = \"month\"",
+        "cashflow.0.amount: expected a number",
+        "\"50\"",
+        "without quotes: 50",
+    ),
+    (
+        "[[cashflow]]\nevery = \"month\"",
+        "this [[cashflow]] has no amount",
+        "[[cashflow]]",
+        "amount = 50",
+    ),
     (
         "[[cashflow]]\namount = 50",
-        "[[cashflow]] is not yet",
-        "cashflow",
+        "this [[cashflow]] has no day",
+        "[[cashflow]]",
+        "every = \"month\"",
+    ),
+    (
+        "[[cashflow]]\namount = 50\nstart = 2001-01-01\ngrow = 0.02",
+        "`grow` without `every`",
+        "0.02",
+        "every = \"month\"",
+    ),
+    (
+        "[[cashflow]]\namount = 50\nfile = \"a.csv\"",
+        "`amount` beside `file`",
+        "50",
+        "leave one",
+    ),
+    (
+        "[[cashflow]]\namount = 50\nevery = \"week\"\nday = 8",
+        "a week has no day 8",
+        "8",
         "",
+    ),
+    (
+        "[[cashflow]]\namount = 50\nevery = \"month\"\nday = \"frist\"",
+        "cashflow.0.day: \"frist\" is unknown",
+        "\"frist\"",
+        "\"first\"",
+    ),
+    (
+        "[[cashflow]]\namount = 0\nevery = \"month\"",
+        "an amount of 0 is no flow",
+        "0",
+        "leave",
+    ),
+    (
+        "[[cashflow]]\namount = -5\nevery = \"month\"\ninvest = \"now\"",
+        "a withdrawal is not invested",
+        "\"now\"",
+        "raise_cash",
+    ),
+    (
+        "[[cashflow]]\namount = 5\nevery = \"month\"\nstart = 2002-01-01\nend = 2001-01-01",
+        "before the start 2002-01-01",
+        "2001-01-01",
+        "",
+    ),
+    (
+        "[[cashflow]]\namount = 5\nevery = \"month\"\ngrow = 3",
+        "cashflow.0.grow: 3 is 300%",
+        "3",
+        "0.03 is 3%",
+    ),
+    (
+        "[[cashflow]]\namount = 5\nevery = \"month\"\n[sweep]\n\"cashflow.salry.amount\" = [1, 2]",
+        "no [[cashflow]] is called `salry`",
+        "[1, 2]",
+        "cashflow.0",
     ),
     (
         "[data]\nmembers = \"m.csv\"",
@@ -1230,7 +1318,8 @@ fn the_vocabulary_agrees_with_itself() {
                     assert!(x.fract() == 0.0 && x >= f64::from(min) && x <= f64::from(max));
                 }
                 (Kind::Choice(words), Fallback::Word(word)) => assert!(words.contains(&word)),
-                (Kind::Flag, Fallback::Flag(_)) | (Kind::Text, Fallback::Word(_)) => {}
+                (Kind::Flag, Fallback::Flag(_)) => {}
+                (Kind::Text | Kind::DayOfPeriod, Fallback::Word(_)) => {}
                 (_, Fallback::Unset(words)) => assert!(!words.is_empty()),
                 _ => panic!("{}: a default of another kind", row.name),
             }
@@ -1261,7 +1350,7 @@ fn the_document_has_every_key_with_its_default() {
     for table in TABLES.iter().filter(|t| !t.later) {
         let heading = match table.name {
             "" => "The top of the file".to_owned(),
-            name => format!("`[{name}]`"),
+            _ => format!("`{}`", table.heading()),
         };
         let (_, lines) = sections
             .iter()
@@ -1392,4 +1481,78 @@ proptest! {
     fn any_text_is_no_panic(text in "\\PC{0,200}") {
         let _ = parse(&text);
     }
+}
+
+#[test]
+fn tables_that_stand_several_times_keep_their_order_and_their_names() {
+    let text = format!(
+        "{RULE}[[cashflow]]\namount = 50\nevery = \"month\"\nstream = \"salary\"\n\
+         [[cashflow]]\namount = -20\nevery = \"quarter\"\nday = \"last\"\n\
+         [[cashflow]]\namount = 1000\nstart = 2003-05-05\n"
+    );
+    let strategy = parse(&text).unwrap();
+    let flows = &strategy.cashflows;
+    assert_eq!(flows.len(), 3);
+    assert_eq!(
+        (flows[0].amount, flows[0].every),
+        (Some(50.0), Some(Every::Month))
+    );
+    assert_eq!(
+        (flows[0].day, flows[1].day),
+        (ScheduleDay::First, ScheduleDay::Last)
+    );
+    let names: Vec<&str> = flows.iter().map(|f| f.stream.as_str()).collect();
+    assert_eq!(names, ["salary", "withdrawals", "deposits"]);
+    assert_eq!((flows[2].every, flows[2].start.is_some()), (None, true));
+    let find = |key: &str| strategy.assumptions.iter().find(|a| a.0 == key).unwrap();
+    assert_eq!(find("cashflow.1.amount").1, "-20");
+    assert!(!find("cashflow.1.grow").2);
+    // A flag names one by number, by name, or begins another.
+    let flags = with(&[
+        ("cashflow.salary.amount", "60"),
+        ("cashflow[1].day", "5"),
+        ("cashflow.2.stream", "gift"),
+        ("cashflow.3.amount", "7"),
+        ("cashflow.3.every", "year"),
+    ]);
+    let changed = Strategy::parse(&text, "x", Path::new(""), &flags).unwrap();
+    assert_eq!(changed.cashflows.len(), 4);
+    assert_eq!(changed.cashflows[0].amount, Some(60.0));
+    assert_eq!(changed.cashflows[1].day, ScheduleDay::Nth(5));
+    assert_eq!(changed.cashflows[2].stream, "gift");
+    assert_eq!(changed.cashflows[3].every, Some(Every::Year));
+    for (key, words) in [
+        (
+            "cashflow.5.amount",
+            "no [[cashflow]] number 5: the file has 3",
+        ),
+        ("cashflow.salry.amount", "no [[cashflow]] is called `salry`"),
+        ("cashflow.amount", "which [[cashflow]]? There are 3"),
+    ] {
+        let flags = with(&[(key, "1")]);
+        let error = Strategy::parse(&text, "x", Path::new(""), &flags).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn an_axis_names_a_table_that_stands_several_times() {
+    let text = format!(
+        "{RULE}[[cashflow]]\namount = 50\nevery = \"month\"\nstream = \"salary\"\n[sweep]\n"
+    );
+    for axis in [
+        "\"cashflow.0.amount\" = [10, 20]",
+        "cashflow.0.amount = [10, 20]",
+        "cashflow.salary.amount = { from = 10, to = 20, step = 10 }",
+        "cashflow.amount = [10, 20]",
+    ] {
+        let strategy = parse(&format!("{text}{axis}")).unwrap_or_else(|e| panic!("{axis}\n{e}"));
+        assert_eq!(strategy.sweep.axes[0].key, "cashflow.0.amount", "{axis}");
+        assert_eq!(strategy.sweep.axes[0].values.len(), 2);
+    }
+    let mut strategy = parse(&text).unwrap();
+    strategy.vary("cashflow.salary.grow", "0,0.05").unwrap();
+    assert_eq!(strategy.sweep.axes[0].key, "cashflow.0.grow");
+    let error = strategy.vary("cashflow.rent.grow", "0,0.05").unwrap_err();
+    assert!(error.to_string().contains("called `rent`"), "{error}");
 }
