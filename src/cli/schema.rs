@@ -93,9 +93,19 @@ fn json_schema() -> Value {
                 let rows = json!({ "type": "array", "items": table_schema(table) });
                 properties.insert(name.to_owned(), rows);
             }
-            name => {
-                properties.insert(name.to_owned(), table_schema(table));
-            }
+            name => match name.split_once('.') {
+                // A table inside a table stands after it and is one of its properties.
+                Some((outer, inner)) => {
+                    let outer = properties.get_mut(outer);
+                    let below = outer.and_then(|o| o["properties"].as_object_mut());
+                    if let Some(below) = below {
+                        below.insert(inner.to_owned(), table_schema(table));
+                    }
+                }
+                None => {
+                    properties.insert(name.to_owned(), table_schema(table));
+                }
+            },
         }
     }
     json!({
@@ -199,6 +209,17 @@ fn kind_schema(kind: Kind) -> Value {
             { "type": "integer", "minimum": 1, "maximum": 366 },
         ] }),
         Kind::Axis => axis_schema(),
+        Kind::Groups { most } => json!({
+            "type": "array",
+            "items": {
+                "type": "array",
+                "items": { "type": "string", "minLength": 1 },
+                "minItems": 2,
+                "maxItems": most,
+                "uniqueItems": true,
+            },
+            "minItems": 1,
+        }),
     }
 }
 

@@ -140,6 +140,7 @@ fn holder(strategy: &Strategy, cash: f64) -> Strategy {
     holder.fill.order = OrderKind::Market;
     holder.fill.volume_cap = None;
     holder.fill.close_at_end = false;
+    holder.tax = None;
     holder.account.cash = cash;
     holder.account.kind = AccountKind::Cash;
     holder.account.settlement_days = 0;

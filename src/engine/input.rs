@@ -63,6 +63,8 @@ pub(crate) struct Signals {
 pub(crate) struct SymbolInput<'m> {
     /// Index in the market.
     pub(crate) tape: usize,
+    /// Its name.
+    pub(crate) name: &'m str,
     pub(crate) bars: &'m Bars,
     /// Clock bar -> own bar ([`NO_BAR`] where there is none); `None` when both are one.
     pub(crate) own: Option<Arc<Vec<u32>>>,
@@ -106,6 +108,8 @@ pub(crate) struct Input<'m> {
     pub(crate) interest: &'m [f64],
     /// The same for `dividend_yield`; empty when there is none.
     pub(crate) index_yield: &'m [f64],
+    /// Bars on which a calendar year ends; empty without `[tax]`.
+    pub(crate) year_ends: &'m [bool],
     /// Bars on which rules decide; empty when at every bar.
     pub(crate) decides: &'m [bool],
     /// What the rules say is decided one bar later. The columns above are shifted already; this

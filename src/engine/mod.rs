@@ -19,6 +19,7 @@ mod kernel;
 mod scheduled;
 mod placed;
 mod repeated;
+mod taxes;
 mod variation;
 
 pub use benchmark::{Outcome, simulate};
@@ -26,7 +27,7 @@ pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use placed::Placement;
 pub use repeated::{Conditions, Repeated};
-pub use run::{Ambiguous, Run, SymbolRun};
+pub use run::{Ambiguous, Run, SymbolRun, TaxReport};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
 pub use variation::{Variation, Variations};

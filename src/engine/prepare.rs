@@ -1,6 +1,7 @@
 //! From a market and a strategy to what the loop reads: universe, clock, signals, events, rates.
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
+use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
 use crate::market::{
@@ -29,6 +30,7 @@ pub(crate) struct Prepared<'m> {
     pub(crate) sessions: Vec<u32>,
     pub(crate) interest: Vec<f64>,
     pub(crate) index_yield: Vec<f64>,
+    pub(crate) year_ends: Vec<bool>,
     pub(crate) decides: Vec<bool>,
     /// Columns of every tape, once an expression that crosses symbols was evaluated.
     crossed: OnceCell<Vec<Columns>>,
@@ -65,6 +67,7 @@ impl<'m> Prepared<'m> {
             let what = "[[cashflow]] is read, but no run has flows yet";
             return Err(Error::new(Problem::new(what).help("leave it out")));
         }
+        check_taxes(market, strategy, &universe)?;
         if strategy.data.missing_is_error {
             check_missing(market, &universe, (clock[first], clock[end - 1]))?;
         }
@@ -87,6 +90,7 @@ impl<'m> Prepared<'m> {
             sessions: Vec::new(),
             interest: Vec::new(),
             index_yield: Vec::new(),
+            year_ends: Vec::new(),
             decides: Vec::new(),
             crossed: OnceCell::new(),
         };
@@ -125,6 +129,10 @@ impl<'m> Prepared<'m> {
         if let Some(index) = &strategy.data.dividend_yield {
             self.index_yield = growth(&self.clock, &rate(index)?);
         }
+        let (calendar, interval) = (self.market.calendar, self.market.interval);
+        if strategy.tax.is_some() {
+            self.year_ends = period_ends_of(&self.clock, Period::Year, calendar, interval);
+        }
         let period = match strategy.rules.every {
             Every::Bar => return Ok(()),
             Every::Day => Period::Day,
@@ -133,7 +141,6 @@ impl<'m> Prepared<'m> {
             Every::Quarter => Period::Quarter,
             Every::Year => Period::Year,
         };
-        let (calendar, interval) = (self.market.calendar, self.market.interval);
         self.decides = period_ends_of(&self.clock, period, calendar, interval);
         Ok(())
     }
@@ -213,6 +220,7 @@ impl<'m> Prepared<'m> {
                 let bars = &self.market.tapes[tape].bars;
                 SymbolInput {
                     tape,
+                    name: &self.market.tapes[tape].symbol,
                     bars,
                     own: own_on(&self.clock, &bars.time),
                     signals: Signals::default(),
@@ -232,6 +240,7 @@ impl<'m> Prepared<'m> {
             sessions: &self.sessions,
             interest: &self.interest,
             index_yield: &self.index_yield,
+            year_ends: &self.year_ends,
             decides: &self.decides,
             later: false,
         }

@@ -5,7 +5,9 @@ use crate::engine::simulate::{Detail, Record};
 use crate::error::Result;
 use crate::execution::Order;
 use crate::instrument::Symbol;
-use crate::portfolio::{Entry, EntryKind, IncomeRow, Trade, TradeStatus};
+use crate::portfolio::{
+    Entry, EntryKind, IncomeRow, Liquidation, Lot, Realized, Trade, TradeStatus, YearTax,
+};
 use crate::units::{BarIndex, Micros};
 
 /// The ambiguity band: trades whose bar reached both stop and target, and the equity at the end
@@ -35,6 +37,21 @@ pub struct SymbolRun {
     pub trades: u32,
     /// Trades, open ones too.
     pub entries: u32,
+}
+
+/// What the tax book of a run says at its end. Slots in it are indices of symbols in the market.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaxReport {
+    /// Every year from the first to the last.
+    pub years: Vec<YearTax>,
+    /// Everything that was closed, in order.
+    pub realized: Vec<Realized>,
+    /// Lots that are open at the end, each with the price that it is marked at.
+    pub open: Vec<(Lot, f64)>,
+    /// Tax that fell due and waits for cash; equity is net of it already.
+    pub owed: f64,
+    /// What would be owed beyond it if everything were sold at the last close.
+    pub liquidation: Liquidation,
 }
 
 /// The record of one simulation. Columns have one element a bar of the run.
@@ -89,6 +106,8 @@ pub struct Run {
     pub stale: Vec<usize>,
     /// Largest difference at any bar between equity and the sum of the income streams.
     pub books_error: f64,
+    /// Lots and taxes; `None` without `[tax]`.
+    pub tax: Option<TaxReport>,
 }
 
 /// One account's record as a run, without what all accounts of a run share: [`Run::sharing`].
@@ -117,6 +136,7 @@ pub(crate) fn of_record(
         ambiguous: band,
         stale: record.stale,
         books_error: record.books_error,
+        tax: record.tax,
         ..Run::default()
     }
 }

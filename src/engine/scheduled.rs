@@ -99,6 +99,7 @@ fn check(stages: &[Stage]) -> Result<()> {
             ("data", a.data == b.data),
             ("account", a.account == b.account),
             ("cash", a.cash == b.cash),
+            ("tax", a.tax == b.tax),
             ("benchmark", a.benchmark == b.benchmark),
         ] {
             if !same {

@@ -6,6 +6,7 @@
 use crate::engine::decide::Decider;
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::pending::Pending;
+use crate::engine::taxes::Taxes;
 use crate::execution::fill::{BarPrices, gapped, touched};
 use crate::execution::{Order, Outcome, Reason};
 use crate::market::date_of;
@@ -37,6 +38,7 @@ pub(crate) struct Record {
     pub(crate) books_error: f64,
     pub(crate) ambiguous: u32,
     pub(crate) stale: Vec<usize>,
+    pub(crate) tax: Option<crate::engine::run::TaxReport>,
 }
 
 /// A dividend between ex-date and pay-date.
@@ -84,6 +86,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) wants: Vec<crate::engine::decide::Want>,
     /// What the rules about open positions said, by slot; empty unless decisions come later.
     pub(crate) live_said: Vec<crate::engine::later::LiveSaid>,
+    /// Lots and taxes; `None` without `[tax]`.
+    pub(crate) taxes: Option<Taxes>,
     /// See [`is_plain`].
     plain: bool,
     record: Record,
@@ -105,6 +109,8 @@ impl<'a, 'm> Sim<'a, 'm> {
             strategy.account.settlement_days,
             detail == Detail::Full,
         );
+        let taxes = Taxes::of(input);
+        account.notes_taxes = taxes.is_some();
         let trips = trips_max(input);
         account.trades.reserve(trips);
         Sim {
@@ -126,6 +132,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             closed_seen: 0,
             wants: Vec::new(),
             live_said: Vec::new(),
+            taxes,
             plain: is_plain(input, detail == Detail::Full),
             record,
         }
@@ -387,6 +394,8 @@ impl<'a, 'm> Sim<'a, 'm> {
                 .then(|| gapped(prices, &position.levels(), position.is_long()))
                 .flatten()
         });
+        // Tax that waited for the sales comes before what is bought with them.
+        self.pay_taxes(bar);
         if at_open {
             self.fill_market(bar, false, |p| p.open);
         }
@@ -465,9 +474,13 @@ impl<'a, 'm> Sim<'a, 'm> {
         if self.input.strategy.account.reinvest_dividends && !self.decider.reinvests() {
             self.reinvest_at_close(bar);
         }
+        if self.taxes.is_some() {
+            self.taxes_due(bar);
+        }
     }
 
     fn record(&mut self, bar: BarIndex) {
+        self.tell_taxes(bar);
         let holdings = self.account.holdings();
         let equity = self.account.equity();
         self.record.equity.push(equity);
@@ -586,7 +599,9 @@ impl<'a, 'm> Sim<'a, 'm> {
                 position.open_trade(symbol.tape, last, own as u32, self.account.marks[slot]);
             self.account.trades.push((position.number, trade));
         }
+        let tax = self.tax_report();
         let mut record = self.record;
+        record.tax = tax;
         self.account.trades.sort_by_key(|(number, _)| *number);
         record.trades = self
             .account
@@ -613,6 +628,7 @@ fn is_plain(input: &Input<'_>, keeps_books: bool) -> bool {
         && input.index_yield.is_empty()
         && account.kind == AccountKind::Cash
         && account.settlement_days == 0
+        && input.strategy.tax.is_none()
 }
 
 /// About how many round trips to make room for: each needs a bar that lets in and a bar that lets

@@ -62,6 +62,7 @@ impl<'m> Variations<'m> {
             } = prepared.rules_input(tapes)?;
             let symbols = symbols.into_iter().map(|s| SymbolInput {
                 tape: s.tape,
+                name: &market.tapes[s.tape].symbol,
                 bars: &market.tapes[s.tape].bars,
                 own: s.own,
                 signals: s.signals,
@@ -202,6 +203,7 @@ impl<'m> Variations<'m> {
             sessions: &prepared.sessions,
             interest: &prepared.interest,
             index_yield: &prepared.index_yield,
+            year_ends: &prepared.year_ends,
             decides,
             later,
         }

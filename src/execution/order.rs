@@ -64,6 +64,8 @@ pub enum Reason {
     MarginCall,
     /// Money for a withdrawal or a tax.
     RaiseCash,
+    /// A loss sold for its tax, and what is bought instead.
+    Harvest,
     /// Not enough cash.
     Cash,
     /// No slot free.
@@ -163,6 +165,7 @@ impl Reason {
             Reason::Delisted => "delisted",
             Reason::MarginCall => "margin_call",
             Reason::RaiseCash => "raise_cash",
+            Reason::Harvest => "harvest",
             Reason::Cash => "cash",
             Reason::Slots => "slots",
             Reason::Size => "size",

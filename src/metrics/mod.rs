@@ -73,6 +73,10 @@ pub struct Money {
     pub dividends: f64,
     /// Interest received less margin interest and borrow fees paid.
     pub interest: f64,
+    /// Taxes paid; `None` without `[tax]`.
+    pub taxes: Option<f64>,
+    /// What would be owed beyond them if everything were sold at the end; `None` without `[tax]`.
+    pub tax_at_end: Option<f64>,
 }
 
 /// What metrics may read. Slices hold one element a bar unless said otherwise.

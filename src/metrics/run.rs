@@ -102,6 +102,7 @@ fn closed_trades(run: &Run) -> Vec<ClosedTrade> {
 
 fn money(run: &Run) -> Money {
     let mut money = Money::default();
+    let mut taxes = 0.0;
     for entry in &run.ledger {
         match entry.kind {
             EntryKind::Commission => money.fees -= entry.amount,
@@ -110,8 +111,13 @@ fn money(run: &Run) -> Money {
             EntryKind::Interest | EntryKind::MarginInterest | EntryKind::Borrow => {
                 money.interest += entry.amount;
             }
+            EntryKind::Tax => taxes -= entry.amount,
             _ => {}
         }
+    }
+    if let Some(tax) = &run.tax {
+        money.taxes = Some(taxes);
+        money.tax_at_end = Some(tax.liquidation.unpaid + tax.liquidation.on_sale);
     }
     money
 }

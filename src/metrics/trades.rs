@@ -5,7 +5,7 @@
 
 use crate::metrics::moments;
 use crate::metrics::prepared::{Prepared, Value};
-use crate::metrics::{Absent, Better, ClosedTrade, Metric, Unit};
+use crate::metrics::{Absent, Better, ClosedTrade, Metric, Unit, returns};
 
 /// The rows of closed trades.
 pub(crate) static ROWS: [Metric; 13] = [
@@ -191,16 +191,16 @@ pub(crate) static MONEY: [Metric; 8] = [
         better: Better::Lower,
         formula: "taxes paid",
         source: "the ledger",
-        compute: no_tax,
+        compute: taxes,
     },
     Metric {
         key: "after_tax_cagr",
         label: "CAGR after tax",
         unit: Unit::Fraction,
         better: Better::Higher,
-        formula: "cagr after taxes paid and taxes due on liquidation",
+        formula: "cagr of W * (equity at the end - tax owed if everything were sold there) / equity at the end, W net of the taxes paid",
         source: "CFA Institute, USIPC After-Tax Performance Standards (2011)",
-        compute: no_tax,
+        compute: after_tax_cagr,
     },
 ];
 
@@ -327,9 +327,19 @@ fn no_options(p: &Prepared) -> Value<f64> {
     Err(Absent::new("no options in this strategy"))
 }
 
-fn no_tax(p: &Prepared) -> Value<f64> {
-    p.money()?;
-    Err(Absent::new("no [tax] table"))
+fn no_tax() -> Absent {
+    Absent::new("no [tax] table")
+}
+
+fn taxes(p: &Prepared) -> Value<f64> {
+    p.money()?.taxes.ok_or_else(no_tax)
+}
+
+fn after_tax_cagr(p: &Prepared) -> Value<f64> {
+    let owed = p.money()?.tax_at_end.ok_or_else(no_tax)?;
+    let end = p.inputs().end_equity.filter(|end| *end > 0.0);
+    let end = end.ok_or_else(|| Absent::new("no equity at the end"))?;
+    returns::annual(p.growth()? * (end - owed) / end, p.span_days()?)
 }
 
 fn ambiguous_trades(p: &Prepared) -> Value<f64> {

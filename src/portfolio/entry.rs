@@ -30,6 +30,8 @@ pub enum EntryKind {
     Split,
     /// Position closed because its symbol stopped trading.
     Delisted,
+    /// Tax paid (positive: paid back); the note says for which year.
+    Tax,
 }
 
 /// Note of the deposit that an account begins with, which is no flow and no income.
@@ -134,6 +136,8 @@ pub enum Stream {
     Fees,
     /// Slippage and spread (negative).
     Slippage,
+    /// Taxes that fell due (negative).
+    Tax,
     /// Deposits less withdrawals.
     Flows,
 }
@@ -179,13 +183,14 @@ impl EntryKind {
             EntryKind::Borrow => "borrow",
             EntryKind::Split => "split",
             EntryKind::Delisted => "delisted",
+            EntryKind::Tax => "tax",
         }
     }
 }
 
 impl Stream {
     /// Every stream, in the order of the income table.
-    pub const ALL: [Stream; 9] = [
+    pub const ALL: [Stream; 10] = [
         Stream::Realized,
         Stream::Unrealized,
         Stream::Dividends,
@@ -194,6 +199,7 @@ impl Stream {
         Stream::Borrow,
         Stream::Fees,
         Stream::Slippage,
+        Stream::Tax,
         Stream::Flows,
     ];
 
@@ -208,6 +214,7 @@ impl Stream {
             Stream::Borrow => "borrow",
             Stream::Fees => "fees",
             Stream::Slippage => "slippage",
+            Stream::Tax => "tax",
             Stream::Flows => "flows",
         }
     }

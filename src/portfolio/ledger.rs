@@ -5,6 +5,7 @@
 
 use crate::execution::{Reason, Side};
 use crate::portfolio::income::Income;
+use crate::portfolio::tax::TaxEvent;
 use crate::portfolio::{Entry, EntryKind, Position, Protection, Stream, Trade, TradeStatus};
 use crate::units::BarIndex;
 use std::collections::VecDeque;
@@ -61,6 +62,10 @@ pub struct Account {
     pub income: Income,
     /// Value traded on the current bar.
     pub traded: f64,
+    /// What a tax book has not been told yet; stays empty unless [`Account::notes_taxes`].
+    pub tax_events: Vec<TaxEvent>,
+    /// Events are noted for a tax book.
+    pub notes_taxes: bool,
     /// Sale proceeds by the session on which they settle.
     unsettled: VecDeque<(u32, f64)>,
     unsettled_sum: f64,
@@ -86,6 +91,8 @@ impl Account {
             ledger: Vec::new(),
             income: Income::new(symbols.clone(), cash),
             traded: 0.0,
+            tax_events: Vec::new(),
+            notes_taxes: false,
             unsettled: VecDeque::new(),
             unsettled_sum: 0.0,
             settlement_days,
@@ -150,6 +157,9 @@ impl Account {
         note: &str,
     ) {
         self.cash += amount;
+        if self.notes_taxes {
+            self.note_income(kind, amount);
+        }
         if !self.keeps_books {
             return;
         }
@@ -180,6 +190,28 @@ impl Account {
         self.book_cash(bar, Some(slot), EntryKind::Dividend, amount, note);
     }
 
+    /// A tax of `amount` falls due (negative: is paid back) and is owed until it is paid.
+    pub fn accrue_tax(&mut self, amount: f64) {
+        self.receivable -= amount;
+        if self.keeps_books {
+            self.income.add(None, Stream::Tax, -amount);
+        }
+    }
+
+    /// A tax that was owed is paid.
+    pub fn pay_tax(&mut self, bar: BarIndex, amount: f64, note: &str) {
+        self.receivable += amount;
+        self.book_cash(bar, None, EntryKind::Tax, -amount, note);
+    }
+
+    fn note_income(&mut self, kind: EntryKind, amount: f64) {
+        match kind {
+            EntryKind::Dividend => self.tax_events.push(TaxEvent::Dividend(amount)),
+            EntryKind::Interest => self.tax_events.push(TaxEvent::Interest(amount)),
+            _ => {}
+        }
+    }
+
     /// `ratio` new shares for one old.
     pub fn split(&mut self, bar: BarIndex, slot: usize, ratio: f64) {
         self.marks[slot] /= ratio;
@@ -188,6 +220,9 @@ impl Account {
             return;
         }
         self.positions[slot].split(ratio);
+        if self.notes_taxes {
+            self.tax_events.push(TaxEvent::Split { slot, ratio });
+        }
         if self.keeps_books {
             let added = self.positions[slot].shares - before;
             let note = format!("{ratio} for 1");
@@ -211,6 +246,18 @@ impl Account {
             0.0
         };
         let share = closing / booking.shares;
+        if self.notes_taxes {
+            self.tax_events.push(TaxEvent::Fill {
+                slot,
+                side: booking.side,
+                closing,
+                opening: booking.shares - closing,
+                value: booking.value,
+                fee: booking.fee,
+                closes_all: closing == self.positions[slot].shares.abs(),
+                is_harvest: booking.reason == Reason::Harvest,
+            });
+        }
         if self.positions[slot].is_flat() {
             self.positions[slot].number = self.next_trade();
         }

@@ -7,6 +7,7 @@ mod entry;
 mod position;
 mod income;
 mod ledger;
+mod tax;
 
 pub use entry::{
     Entry, EntryKind, IncomeRow, OPENING_CASH, PositionSide, Stream, Trade, TradeStatus,
@@ -14,3 +15,6 @@ pub use entry::{
 pub use income::Income;
 pub use ledger::{Account, Booking};
 pub use position::{Offset, Position, Protection};
+pub use tax::{
+    Liquidation, Lot, Realized, TaxBook, TaxEvent, YearSums, YearTax, assess, is_long_term,
+};

@@ -374,6 +374,7 @@ pub fn stream_label(stream: Stream) -> &'static str {
         Stream::Borrow => "borrow fees of shorts",
         Stream::Fees => "commissions",
         Stream::Slippage => "slippage and spread",
+        Stream::Tax => "taxes",
         Stream::Flows => "deposits less withdrawals",
     }
 }

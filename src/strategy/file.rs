@@ -40,6 +40,7 @@ pub(super) enum Value {
     Stretch(Stretch),
     DayOfPeriod(ScheduleDay),
     Axis(Vec<SweepValue>),
+    Groups(Vec<Vec<String>>),
 }
 
 /// One key that the file or a flag gave.
@@ -231,7 +232,12 @@ fn walk<'a>(
                 } else if table.repeated.is_some() {
                     raws.extend(rows_of(table, &span, value, headings, problems));
                 } else if let DeValue::Table(inner) = value.get_ref() {
-                    raws.extend(inner.iter().flat_map(|(k, v)| keys_of(key, k, v)));
+                    for (k, v) in inner {
+                        match below(key, k, v, headings) {
+                            Some(nested) => raws.extend(nested),
+                            None => raws.extend(keys_of(key, k, v)),
+                        }
+                    }
                 } else {
                     problems.push(
                         Problem::new(format!(
@@ -345,6 +351,25 @@ fn keys_of<'a>(
         })
     });
     below.collect()
+}
+
+/// The keys of a table inside a table, `[tax.harvest]`, if the vocabulary has one of that name.
+fn below<'a>(
+    table: &str,
+    key: &toml::Spanned<toml::de::DeString<'a>>,
+    value: &toml::Spanned<DeValue<'a>>,
+    headings: &mut Vec<Heading>,
+) -> Option<Vec<Raw<'a>>> {
+    let name = format!("{table}.{}", key.get_ref());
+    let (Some(_), DeValue::Table(inner)) = (vocabulary::find_table(&name), value.get_ref()) else {
+        return None;
+    };
+    let raws = inner.iter().map(|(k, v)| raw(&name, k, v)).collect();
+    headings.push(Heading {
+        name,
+        span: key.span(),
+    });
+    Some(raws)
 }
 
 fn later(table: &Table, is_list: bool) -> Problem {
@@ -653,6 +678,7 @@ impl Reader<'_> {
             Kind::Stretch => Value::Stretch(self.stretch()?),
             Kind::DayOfPeriod => Value::DayOfPeriod(self.day_of_period()?),
             Kind::Axis => Value::Axis(self.axis()?),
+            Kind::Groups { most } => Value::Groups(self.groups(most)?),
         })
     }
 
@@ -958,6 +984,48 @@ impl Reader<'_> {
             help: problem.help,
             ..self.raw.place.problem("")
         })
+    }
+
+    fn groups(&self, most: usize) -> Checked<Vec<Vec<String>>> {
+        let example = match most {
+            2 => "a list of pairs looks like [[\"VTI\", \"SCHB\"], [\"VEA\", \"IEFA\"]]",
+            _ => "a list of groups looks like [[\"SPY\", \"IVV\", \"VOO\"]]",
+        };
+        let expected = "a list of lists of symbols";
+        let DeValue::Array(items) = &self.raw.value else {
+            return Err(self.wrong_type(expected).help(example));
+        };
+        let mut groups = Vec::new();
+        for item in items.iter() {
+            let DeValue::Array(names) = item.get_ref() else {
+                return Err(self.problem(format!("expected {expected}")).help(example));
+            };
+            let names = names
+                .iter()
+                .map(|name| name.get_ref().as_str().map(|n| n.trim().to_owned()));
+            let names: Option<Vec<String>> = names.collect();
+            let Some(names) = names.filter(|n| n.iter().all(|name| !name.is_empty())) else {
+                return Err(self
+                    .problem(format!("expected {expected}, each in quotes"))
+                    .help(example));
+            };
+            if names.len() < 2 || names.len() > most {
+                let count = if most == 2 { "two" } else { "two or more" };
+                return Err(self
+                    .problem(format!("[{}] is not {count} symbols", names.join(", ")))
+                    .help(example));
+            }
+            if let Some(name) = (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
+                return Err(self.problem(format!("{} is listed twice", names[name])));
+            }
+            groups.push(names);
+        }
+        match groups.is_empty() {
+            true => Err(self
+                .problem("a list without a group")
+                .help("leave the key out for its default")),
+            false => Ok(groups),
+        }
     }
 
     fn bar(&self) -> Checked<BarSize> {

@@ -12,12 +12,14 @@ mod resolve;
 mod review;
 mod rows;
 mod sizing;
+mod tax;
 pub mod vocabulary;
 
 pub use axis::{SweepAxis, SweepValue};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use sizing::{Amount, ClosedTrades, Situation, amount};
+pub use tax::{Harvest, HarvestCheck, LotRule, PayTax, Tax};
 
 use crate::error::SourceText;
 use std::ops::Range;
@@ -541,6 +543,8 @@ pub struct Strategy {
     pub benchmark: Benchmark,
     /// `[report]`.
     pub report: Report,
+    /// `[tax]`; `None` without the table.
+    pub tax: Option<Tax>,
     /// `[walk_forward]`.
     pub walk_forward: WalkForward,
     /// `[sweep]`: what a sweep of this file varies. A single run has no use for it.

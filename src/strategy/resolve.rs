@@ -6,6 +6,7 @@ use crate::error::{Problem, SourceText};
 use crate::rules::Constraint;
 use crate::strategy::file::{Given, Heading, Place, Value, short};
 use crate::strategy::rows::Rows;
+use crate::strategy::tax::{check_tax, tax};
 use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
@@ -60,6 +61,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         cashflows: cashflows(&values, rows_of(&parts, "cashflow")),
         benchmark: benchmark(&values),
         report: report(&values),
+        tax: tax(&values, parts.headings),
         walk_forward: walk_forward(&values, parts.overrides.open_holdout),
         sweep: sweep(&values, problems),
         assumptions: Vec::new(),
@@ -70,24 +72,25 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_size_and_stops(&values, &strategy, problems);
     check_fill_and_days(&values, &strategy, problems);
     check_cashflows(&values, &parts, problems);
+    check_tax(&values, parts.tried, parts.headings, &strategy, problems);
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     strategy.assumptions = assumptions(&values, &strategy);
     strategy
 }
 
 /// The given values, read by `table.key`; defaults from the vocabulary.
-struct Values<'a>(&'a [Given]);
+pub(super) struct Values<'a>(pub(super) &'a [Given]);
 
 impl Values<'_> {
     fn given(&self, key: &str) -> Option<&Given> {
         self.0.iter().find(|g| g.key == key)
     }
 
-    fn value(&self, key: &str) -> Option<&Value> {
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
         self.given(key).map(|g| &g.value)
     }
 
-    fn text(&self, key: &str) -> Option<String> {
+    pub(super) fn text(&self, key: &str) -> Option<String> {
         match self.value(key) {
             Some(Value::Text(text)) => Some(text.clone()),
             _ => None,
@@ -95,7 +98,7 @@ impl Values<'_> {
     }
 
     /// A word out of a choice, given or default.
-    fn word(&self, key: &str) -> String {
+    pub(super) fn word(&self, key: &str) -> String {
         self.text(key).unwrap_or_else(|| match default_of(key) {
             Fallback::Word(word) => word.to_owned(),
             _ => String::new(),
@@ -103,7 +106,7 @@ impl Values<'_> {
     }
 
     /// A number, given or default; `None` when neither is there.
-    fn number(&self, key: &str) -> Option<f64> {
+    pub(super) fn number(&self, key: &str) -> Option<f64> {
         match (self.value(key), default_of(key)) {
             (Some(Value::Number(x)), _) => Some(*x),
             (_, Fallback::Number(x)) => Some(x),
@@ -111,12 +114,12 @@ impl Values<'_> {
         }
     }
 
-    fn number_or(&self, key: &str, otherwise: f64) -> f64 {
+    pub(super) fn number_or(&self, key: &str, otherwise: f64) -> f64 {
         self.number(key).unwrap_or(otherwise)
     }
 
     /// A whole number; the reader has checked its range.
-    fn whole(&self, key: &str) -> Option<u32> {
+    pub(super) fn whole(&self, key: &str) -> Option<u32> {
         self.number(key).map(|x| x as u32)
     }
 
@@ -204,6 +207,13 @@ impl Values<'_> {
         }))
     }
 
+    pub(super) fn groups(&self, key: &str) -> Vec<Vec<String>> {
+        match self.value(key) {
+            Some(Value::Groups(groups)) => groups.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     fn params(&self) -> Vec<(String, f64)> {
         let named = |g: &Given| match (g.key.strip_prefix("params."), &g.value) {
             (Some(name), Value::Number(x)) => Some((name.to_owned(), *x)),
@@ -221,7 +231,7 @@ impl Values<'_> {
     }
 
     /// A problem where a key was given, or without a place.
-    fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
+    pub(super) fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
         match self.given(key) {
             Some(given) => given.place.problem(message),
             None => Problem::new(message),
@@ -944,7 +954,9 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
     // How a sweep searches changes nothing of what one run does.
     let is_said = |name: &str| {
         let prefix = format!("{name}.");
-        !STUDIES.contains(&name) || values.0.iter().any(|g| g.key.starts_with(&prefix))
+        let is_optional = STUDIES.contains(&name) || name.starts_with("tax") && s.tax.is_none();
+        let is_optional = is_optional || name == "tax.harvest";
+        !is_optional || values.0.iter().any(|g| g.key.starts_with(&prefix))
     };
     let rows = values.rows();
     let tables = TABLES.iter().filter(|t| !t.name.is_empty() && !t.later);

@@ -4,8 +4,8 @@
 
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
-    Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Fraction, Path,
-    Rate, Stretch, Symbols, Text, Weights, Whole,
+    Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Fraction, Groups,
+    Path, Rate, Stretch, Symbols, Text, Weights, Whole,
 };
 
 /// What a key may be set to.
@@ -47,6 +47,11 @@ pub enum Kind {
     DayOfPeriod,
     /// The values of an axis of a sweep: a list, or a table of `from`, `to` and `step` or `count`.
     Axis,
+    /// Lists of two symbols or more, at most so many each.
+    Groups {
+        /// Most symbols of one list.
+        most: usize,
+    },
 }
 
 /// Numbers between `min` and `max`, both included unless `above` says that `min` is not.
@@ -164,6 +169,8 @@ impl Kind {
                 "\"5y\" \"6mo\" \"13w\" \"90d\" and the like, or a number of bars".to_owned()
             }
             Kind::DayOfPeriod => "\"first\" \"last\" or a whole number 1 to 366".to_owned(),
+            Kind::Groups { most: 2 } => "list of pairs of symbols".to_owned(),
+            Kind::Groups { .. } => "list of lists of symbols".to_owned(),
             Kind::Axis => {
                 "list, or { from, to, step }, or { from, to, count, log = true }".to_owned()
             }
@@ -316,7 +323,12 @@ pub static TABLES: &[Table] = &[
     later("weights", "Hold fixed weights"),
     later("options", "Write and hold options"),
     later("model", "A learned forecast"),
-    later("tax", "Taxes on gains and income"),
+    table("tax", "Which taxes gains and income owe", TAX),
+    table(
+        "tax.harvest",
+        "Which losses are sold for their tax, and what is bought instead",
+        TAX_HARVEST,
+    ),
     later("layer", "Several strategies in one account"),
     table(
         "walk_forward",
@@ -858,6 +870,118 @@ const REPORT: &[Key] = &[
         "Whose metric definitions are printed beside ours",
     )
     .later(),
+];
+
+const TAX: &[Key] = &[
+    key(
+        "lots",
+        Choice(&["fifo", "lifo", "hifo", "min_tax"]),
+        Word("fifo"),
+        "Which lot a sale takes first: the oldest, the newest, the highest basis, the least tax",
+    )
+    .also(&["method", "matching"]),
+    key(
+        "short_rate",
+        Fraction(from_to(0.0, 1.0)),
+        Unset("must be given"),
+        "Tax on gains of shares that were not held long, and on ordinary income",
+    )
+    .also(&["short", "short_term", "rate"]),
+    key(
+        "long_rate",
+        Fraction(from_to(0.0, 1.0)),
+        Unset("must be given"),
+        "Tax on gains of shares that were held long",
+    )
+    .also(&["long", "long_term"]),
+    key(
+        "dividend_rate",
+        Fraction(from_to(0.0, 1.0)),
+        Unset("must be given when dividends are paid"),
+        "Tax on dividends",
+    )
+    .also(&["dividend", "dividends"]),
+    key(
+        "interest_rate",
+        Fraction(from_to(0.0, 1.0)),
+        Unset("must be given when cash earns interest"),
+        "Tax on interest",
+    )
+    .also(&["interest"]),
+    key(
+        "long_after_years",
+        Whole { min: 0, max: 100 },
+        Number(1.0),
+        "Long means sold after the same date so many years later",
+    ),
+    key(
+        "loss_cap_ordinary",
+        Kind::Number(from_to(0.0, LARGE)),
+        Number(0.0),
+        "Net loss deducted a year from ordinary income, at short_rate, in money",
+    )
+    .also(&["carry_forward_cap", "loss_cap"]),
+    key(
+        "pay",
+        Choice(&["year_end", "april"]),
+        Word("year_end"),
+        "When a year's tax is paid: on its last bar, or in April of the next year",
+    ),
+    key(
+        "wash_window_days",
+        Whole { min: 0, max: 3650 },
+        Number(30.0),
+        "Days before and after a sale at a loss in which a purchase makes it a wash sale",
+    )
+    .also(&["window_days", "wash_window"]),
+    key(
+        "identical",
+        Groups { most: 1000 },
+        Unset("every symbol is a security of its own"),
+        "Symbols that are one security for wash sales",
+    ),
+    key(
+        "index_options",
+        Choice(&["1256"]),
+        Unset("taxed like other options"),
+        "Index options are taxed 60% long and 40% short, and marked at the end of the year",
+    ),
+];
+
+const TAX_HARVEST: &[Key] = &[
+    key(
+        "loss_over",
+        Fraction(from_to(0.0, 0.99)),
+        Number(0.05),
+        "Loss of a lot, as a fraction of its basis, above which it is sold",
+    )
+    .also(&["threshold", "loss"]),
+    key(
+        "pairs",
+        Groups { most: 2 },
+        Unset("must be given"),
+        "What is bought for what is sold, either way",
+    ),
+    key(
+        "check",
+        Choice(&["day", "week", "month"]),
+        Word("day"),
+        "When lots are looked at: at the last close of each",
+    )
+    .also(&["every"]),
+    key(
+        "cooldown_days",
+        Whole { min: 0, max: 3650 },
+        Number(0.0),
+        "Days after a swap in which its pair is left alone, beside the wash window",
+    )
+    .also(&["cooldown"]),
+    key(
+        "min_benefit",
+        Kind::Number(from_to(0.0, LARGE)),
+        Number(0.0),
+        "Tax that a swap must save after its own costs, in money",
+    ),
 ];
 
 /// Figures of a trial, in the order of a sweep's rows, by any of which it can be ranked.

@@ -39,6 +39,7 @@ mod stories;
 mod stress;
 mod strategy_file;
 mod tables;
+mod taxes;
 mod walk_forward;
 mod trials;
 mod readme;

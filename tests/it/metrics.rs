@@ -819,6 +819,7 @@ fn a_run_is_measured_from_its_books() {
         note: String::new(),
     };
     let run = Run {
+        tax: None,
         name: "story".into(),
         symbols: vec!["A".into()],
         first_bar: 0,

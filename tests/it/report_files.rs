@@ -170,6 +170,7 @@ fn story() -> Run {
     let equity: Vec<f64> = cash.iter().zip(&holdings).map(|(c, h)| c + h).collect();
     let exposure = holdings.iter().zip(&equity).map(|(h, e)| h / e).collect();
     Run {
+        tax: None,
         name: "Story".into(),
         symbols: vec!["A".into(), "B, Inc".into()],
         first_bar: 10,

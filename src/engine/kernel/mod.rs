@@ -356,6 +356,7 @@ pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
         (strategy.stops.target_share < 1.0, "partial targets"),
         (account.kind != AccountKind::Cash, "a margin account"),
         (account.settlement_days > 0, "settlement days"),
+        (strategy.tax.is_some(), "taxes"),
         (!input.interest.is_empty(), "interest on cash"),
         (!input.index_yield.is_empty(), "a dividend yield"),
         (prepared.has_rate(), "a risk-free rate"),

@@ -11,7 +11,7 @@ mod trades;
 use crate::error::Result;
 use crate::report::cell;
 use crate::report::manifest::{Manifest, sha256_of_file};
-use crate::report::verify::books::{Books, LedgerRow};
+use crate::report::verify::books::{Books, IncomeLine, LedgerRow};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -97,7 +97,7 @@ pub fn verify(dir: &Path) -> Result<Vec<Check>> {
         checks.extend([
             cash_replays(&books),
             equity_is_cash_and_holdings(&books),
-            dividends_are_owed_or_paid(&books),
+            what_is_owed_is_paid(&books),
             holdings_follow_from_fills(&books),
             income_is_the_change_of_equity(&books),
             income_follows_from_the_ledger(&books),
@@ -179,14 +179,16 @@ fn equity_is_cash_and_holdings(books: &Books) -> Check {
     check
 }
 
-/// Dividends count from the ex-date (income) and are cash from the pay-date (ledger): at the end of
-/// every month the difference is what is receivable.
-fn dividends_are_owed_or_paid(books: &Books) -> Check {
-    let mut check = Check::new("dividends are either receivable or paid");
+/// Dividends count from the ex-date (income) and are cash from the pay-date (ledger), taxes count from
+/// the day they fall due and are cash when they are paid: at the end of every month the difference is
+/// what is receivable.
+fn what_is_owed_is_paid(books: &Books) -> Check {
+    let mut check = Check::new("dividends and taxes are either owed or paid");
     let mut owed = 0.0;
-    let mut income = books.income.iter().filter(|r| r.stream == "dividends");
+    let is_owed = |row: &&IncomeLine| ["dividends", "tax"].contains(&row.stream.as_str());
+    let mut income = books.income.iter().filter(is_owed);
     let mut next = income.next();
-    let paid = |row: &&LedgerRow| row.kind == "dividend";
+    let paid = |row: &&LedgerRow| ["dividend", "tax"].contains(&row.kind.as_str());
     let mut payments = books.ledger.iter().filter(paid).peekable();
     for (bar, row) in books.equity.iter().enumerate() {
         let month = row.month();

@@ -41,6 +41,9 @@ struct Group {
 
 fn beaten(subject: &Subject<'_>) -> Found {
     subject.traded()?;
+    if subject.strategy.tax.is_some() {
+        return Err("entries drawn at random pay no tax, the strategy does".to_owned());
+    }
     let run = subject.run();
     let rounds = (PLACEMENTS_MAX / run.trades.len()).clamp(ROUNDS_MIN, ROUNDS);
     let mut ends = vec![0.0; rounds];
