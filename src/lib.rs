@@ -2,7 +2,7 @@
 //!
 //! The modules below stand in the order of the data's journey, and **a module uses only
 //! modules above it in this list** (`tests/it/architecture.rs` enforces it). Prices are read
-//! into a [`market::Market`]; [`indicators`] turn its columns into series; [`rules`] turn series
+//! into a [`market::Market`]; [`pricing`] says what an option is worth; [`indicators`] turn its columns into series; [`rules`] turn series
 //! into yes, no or a number; a [`strategy::Strategy`] says what to hold; [`execution`] turns
 //! that into orders and fills; the [`portfolio`] keeps the books; the [`engine`] is the loop,
 //! the only place where time passes, with a leaner way for the trials of a sweep that is held equal
@@ -14,6 +14,7 @@ pub mod units;
 mod lanes;
 pub mod instrument;
 pub mod market;
+pub mod pricing;
 pub mod indicators;
 pub mod rules;
 pub mod strategy;

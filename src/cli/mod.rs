@@ -22,6 +22,7 @@ mod man;
 mod metrics;
 mod overfit;
 mod page;
+mod price;
 mod rerun;
 mod run;
 mod schema;
@@ -101,6 +102,8 @@ enum Verb {
     Metrics(metrics::Args),
     /// Say whether the best of anybody's trials is luck, from a CSV file of their returns
     Overfit(overfit::Args),
+    /// Value an option, or find the volatility that a price implies; one, or a file of them
+    Price(price::Args),
     /// Make a finished run again and compare it byte for byte
     Rerun(rerun::Args),
     /// Check the books of a finished run from its files alone
@@ -128,6 +131,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Sweep(args) => sweep::run(args, io),
         Verb::WalkForward(args) => walk_forward::run(args, io),
         Verb::Compare(args) => compare::run(args, io),
+        Verb::Price(args) => price::run(args, io),
         Verb::Rerun(args) => rerun::run(args, io),
         Verb::Verify(args) => verify::run(args, io),
         Verb::List(args) => list::run(args, io),

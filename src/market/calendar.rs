@@ -8,7 +8,10 @@
 use crate::units::{DAY_MICROS, Micros};
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 
+mod expiries;
 mod nyse;
+
+pub use expiries::third_friday;
 
 /// Microseconds in a minute.
 pub(crate) const MINUTE_MICROS: Micros = 60_000_000;

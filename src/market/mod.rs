@@ -22,7 +22,7 @@ pub use actions::{Action, ActionKind, DECLARED_SESSIONS, adjusted, read_actions,
 pub use bars::{Bars, Column, show_time};
 pub use calendar::{
     Calendar, Interval, Period, PeriodsAYear, date_of, midnight, period_ends, period_ends_of,
-    period_starts, periods_a_year, time_of_day,
+    period_starts, periods_a_year, third_friday, time_of_day,
 };
 pub use coverage::{Coverage, SymbolCoverage, coverage};
 pub use load::{RawTape, ReadOptions, read_raw};

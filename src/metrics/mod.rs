@@ -27,9 +27,9 @@ mod returns;
 mod run;
 mod trades;
 
+pub use crate::pricing::{normal_cdf, normal_quantile};
 pub use bare::{bare, bare_of_each, bare_of_run};
 pub use drawdown::{Episode, drawdown_episodes, drawdown_series};
-pub use moments::{normal_cdf, normal_quantile};
 pub use money_weighted::xirr;
 pub use periods::{monthly_returns, session_returns, yearly_returns};
 pub use prepared::{Prepared, Value};

@@ -6,7 +6,9 @@
 
 use crate::metrics::moments::{self, FLAT, FLAT_OF_WHOLE};
 use crate::metrics::prepared::{OBSERVATIONS_MIN, OBSERVATIONS_TAIL_MIN, Prepared, Value};
-use crate::metrics::{Absent, Better, Metric, Unit, drawdown, money_weighted};
+use crate::metrics::{
+    Absent, Better, Metric, Unit, drawdown, money_weighted, normal_cdf, normal_quantile,
+};
 
 /// Days of a year, as calendars count them on average.
 pub(crate) const DAYS_A_YEAR: f64 = 365.25;
@@ -216,7 +218,7 @@ pub fn probabilistic_sharpe(excess: &[f64], threshold: f64) -> Value<f64> {
     let s = sharpe_per_period(excess)?;
     let variance = sharpe_variance(excess, s)?;
     let n = excess.len() as f64;
-    Ok(moments::normal_cdf(
+    Ok(normal_cdf(
         (s - threshold) * (n - 1.0).sqrt() / variance.sqrt(),
     ))
 }
@@ -234,7 +236,7 @@ pub fn min_track_record(excess: &[f64], threshold: f64, confidence: f64) -> Valu
     if s <= threshold {
         return Err(Absent::new("the Sharpe ratio is not above the threshold"));
     }
-    let z = moments::normal_quantile(confidence) / (s - threshold);
+    let z = normal_quantile(confidence) / (s - threshold);
     Ok(1.0 + sharpe_variance(excess, s)? * z * z)
 }
 

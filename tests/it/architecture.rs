@@ -14,6 +14,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
         &["market/load/"],
     ),
     (&["ta"], &["indicators/"]),
+    (&["implied_vol"], &["pricing/"]),
     (
         &[
             "plotters",

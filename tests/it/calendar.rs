@@ -1,6 +1,7 @@
 //! Sessions, period ends and bars a year, held against published dates and real tapes.
 
 use chrono::{Datelike, NaiveDate, Weekday};
+use papertape::instrument::Convention;
 use papertape::market::{
     Calendar, Interval, Period, date_of, midnight, period_ends, period_ends_of, period_starts,
     periods_a_year,
@@ -44,16 +45,18 @@ fn published_monthly_expirations_follow_from_the_sessions() {
     let mut rows = 0;
     for line in text.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
-        let third_friday = day(cells[2]);
+        let (year, month) = (cells[0].parse().unwrap(), cells[1].parse().unwrap());
+        let third_friday = papertape::market::third_friday(year, month).unwrap();
+        assert_eq!(third_friday, day(cells[2]), "{line}");
         assert_eq!(third_friday.weekday(), Weekday::Fri);
-        let expiration = if Calendar::Nyse.is_scheduled_session(third_friday) {
-            third_friday
-        } else {
-            Calendar::Nyse.prev_scheduled_session(third_friday)
-        };
+        let expiration = Calendar::Nyse.monthly_expiration(year, month).unwrap();
         assert_eq!(expiration, day(cells[3]), "{line}");
-        let last_trade = Calendar::Nyse.prev_scheduled_session(expiration);
-        assert_eq!(last_trade, day(cells[4]), "{line}");
+        assert!(Calendar::Nyse.is_monthly_expiration(expiration));
+        assert_eq!(expiration != third_friday, cells[5] == "1", "{line}");
+        let [am, pm] = ["SPX", "IBM"]
+            .map(|root| Calendar::Nyse.last_trade(expiration, Convention::of_root(root)));
+        assert_eq!(am, day(cells[4]), "{line}");
+        assert_eq!(pm, expiration, "{line}");
         rows += 1;
     }
     assert_eq!(rows, 492);

@@ -57,10 +57,8 @@ fn help_is_success_and_a_wrong_word_is_not() {
 
 #[test]
 fn verbs_of_later_releases_are_unknown() {
-    for verb in ["paper", "price"] {
-        assert_eq!(output(&[verb]).status.code(), Some(2), "{verb}");
-        assert!(!stdout(&["--help"]).contains(&format!("\n  {verb} ")));
-    }
+    assert_eq!(output(&["paper"]).status.code(), Some(2));
+    assert!(!stdout(&["--help"]).contains("\n  paper "));
 }
 
 #[test]

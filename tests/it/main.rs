@@ -28,6 +28,8 @@ mod load_fuzz;
 mod metrics;
 mod overfit_verb;
 mod overfitting;
+mod price_verb;
+mod pricing;
 mod properties;
 mod report_files;
 mod resample;
