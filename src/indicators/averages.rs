@@ -13,6 +13,8 @@ pub(super) static ROWS: &[Indicator] = &[
         title: "simple moving average",
         formula: "mean of the last n values",
         source: "TA-Lib SMA; ours, block sums (a running sum as in ta keeps the error of a huge tick)",
+        // The sums begin anew at every block of n.
+        memory: |a| Some(whole(a, 0)),
         compute: |inputs, a| {
             let n = whole(a, 0);
             let plain = || on_series(inputs.x, n - 1, |x, out| sma(x, n, out));

@@ -92,6 +92,10 @@ pub struct Indicator {
     pub source: &'static str,
     /// 0-based index of the first value on a column without gaps.
     pub warmup: fn(&[f64]) -> usize,
+    /// Bars of memory of what forgets: computed on columns that begin at a multiple of so many bars,
+    /// it is the whole column to the last bit from as many bars on, where no input is missing. `None`
+    /// when it remembers everything.
+    pub memory: fn(&[f64]) -> Option<usize>,
     /// A relation between arguments that ranges cannot say: `None` when they are fine, else why
     /// not (for example "fast must be smaller than slow").
     pub check: fn(&[f64]) -> Option<&'static str>,
@@ -148,6 +152,7 @@ const SERIES_ROW: Indicator = Indicator {
     formula: "",
     source: "",
     warmup: |a| whole(a, 0) - 1,
+    memory: |_| None,
     check: |_| None,
     compute: |inputs, _| vec![f64::NAN; inputs.close.len()],
 };

@@ -6,10 +6,13 @@
 //! time for many points, so that a piece of a column is read from memory once for all of them.
 
 use super::plan::{ExprId, Op, Plan};
+use super::stream::{Stream, Window};
 use crate::lanes::{self, WORD};
 
 /// Words of a piece: the columns of some tens of points stay in the second cache.
 const PIECE: usize = 32;
+/// The same where columns are computed piece by piece: what each brings along is then a small part.
+const PIECE_STREAMED: usize = 64;
 /// Farthest look back, in bars, that a piece brings along.
 const LAG_MAX: u32 = 4_096;
 
@@ -48,7 +51,10 @@ enum Step {
 /// A part at a point.
 #[derive(Clone, Copy)]
 pub(super) enum Operand<'a> {
-    Column(&'a [f64]),
+    /// Numbers, and the bar of the first.
+    Column(&'a [f64], usize),
+    /// Numbers that are computed piece by piece, by place.
+    Window(usize),
     Level(f64),
     /// Yes words and no words.
     Condition(&'a [u64], &'a [u64]),
@@ -188,31 +194,49 @@ impl Bits {
         }
     }
 
-    /// Where the wanted conditions hold at each point, on `len` bars; no words for numbers.
+    /// Whether all that is wanted is conditions.
+    pub(super) fn gives_conditions(&self) -> bool {
+        self.roots.iter().all(Option::is_some)
+    }
+
+    /// Where the wanted conditions hold on `len` bars: for each of several points the words of each,
+    /// none for numbers.
     ///
-    /// `parts` are the operands of each point, by part.
-    pub(super) fn run(&self, parts: &[Vec<Operand<'_>>], len: usize) -> Vec<Vec<Vec<u64>>> {
+    /// `parts` are the operands of point after point, by part, and how many points there are.
+    pub(super) fn run(
+        &self,
+        (parts, points): (&[Operand<'_>], usize),
+        streams: &[&Stream],
+        len: usize,
+    ) -> Vec<Vec<u64>> {
         let words = len.div_ceil(64);
-        let blank = |root: &Option<usize>| Vec::with_capacity(root.map_or(0, |_| words));
-        let mut out: Vec<Vec<Vec<u64>>> = parts
-            .iter()
-            .map(|_| self.roots.iter().map(blank).collect())
-            .collect();
+        let blank = |at: usize| match self.roots[at % self.roots.len()] {
+            Some(_) => Vec::with_capacity(words),
+            None => Vec::new(),
+        };
+        let mut out: Vec<Vec<u64>> = (0..points * self.roots.len()).map(blank).collect();
         // One point reads nothing twice, and short columns stay in the cache anyhow.
-        let piece = if parts.len() == 1 || words <= 2 * PIECE {
+        let piece = if !streams.is_empty() {
+            PIECE_STREAMED
+        } else if points == 1 || words <= 2 * PIECE {
             words.max(1)
         } else {
             PIECE
         };
+        let count = parts.len() / points.max(1);
         let stride = piece + self.halo;
         // Two more than there are answers, for comparisons.
         let mut registers = vec![0; (self.registers + 2) * stride];
         for from in (0..words).step_by(piece) {
             let to = (from + piece).min(words);
             let start = from.saturating_sub(self.halo);
-            for (operands, out) in parts.iter().zip(&mut out) {
+            let bars = WORD * start..(WORD * to).min(len);
+            let windows = streams.iter().map(|stream| stream.window(bars.clone()));
+            let windows: Vec<Window> = windows.collect();
+            for (point, out) in out.chunks_mut(self.roots.len().max(1)).enumerate() {
                 let piece = Piece {
-                    operands,
+                    operands: &parts[point * count..(point + 1) * count],
+                    windows: &windows,
                     len,
                     words: (start, to),
                     stride,
@@ -235,6 +259,7 @@ impl Bits {
 /// A piece of the bars of one point.
 struct Piece<'a> {
     operands: &'a [Operand<'a>],
+    windows: &'a [Window],
     len: usize,
     /// Words of the piece.
     words: (usize, usize),
@@ -249,7 +274,13 @@ impl Piece<'_> {
 
     fn side(&self, side: Side) -> Operand<'_> {
         match side {
-            Side::Part(part) => self.operands[part as usize],
+            Side::Part(part) => match self.operands[part as usize] {
+                Operand::Window(place) => {
+                    let window = &self.windows[place];
+                    Operand::Column(&window.values, window.first)
+                }
+                operand => operand,
+            },
             Side::Level(value) => Operand::Level(value),
         }
     }
@@ -338,18 +369,18 @@ impl Piece<'_> {
             }
         };
         match (self.side(a), self.side(b)) {
-            (Operand::Column(a), Operand::Column(b)) => {
-                let ((a, a_last), (b, b_last)) = (self.bars(a), self.bars(b));
+            (Operand::Column(a, a_first), Operand::Column(b, b_first)) => {
+                let ((a, a_last), (b, b_last)) = (self.bars(a, a_first), self.bars(b, b_first));
                 lanes::compare(a.iter().zip(b), &mut put);
                 lanes::compare(a_last.iter().zip(&b_last), put);
             }
-            (Operand::Column(a), Operand::Level(level)) => {
-                let ((a, a_last), b) = (self.bars(a), [level; WORD]);
+            (Operand::Column(a, first), Operand::Level(level)) => {
+                let ((a, a_last), b) = (self.bars(a, first), [level; WORD]);
                 lanes::compare(a.iter().map(|a| (a, &b)), &mut put);
                 lanes::compare(a_last.iter().map(|a| (a, &b)), put);
             }
-            (Operand::Level(level), Operand::Column(b)) => {
-                let (a, (b, b_last)) = ([level; WORD], self.bars(b));
+            (Operand::Level(level), Operand::Column(b, first)) => {
+                let (a, (b, b_last)) = ([level; WORD], self.bars(b, first));
                 lanes::compare(b.iter().map(|b| (&a, b)), &mut put);
                 lanes::compare(b_last.iter().map(|b| (&a, b)), put);
             }
@@ -364,10 +395,14 @@ impl Piece<'_> {
     }
 
     /// The bars of the whole words of the piece, and those of a word that is not whole, absent
-    /// beyond the last bar.
-    fn bars<'c>(&self, column: &'c [f64]) -> (&'c [[f64; WORD]], Option<[f64; WORD]>) {
+    /// beyond the last bar. The column begins at bar `first`.
+    fn bars<'c>(
+        &self,
+        column: &'c [f64],
+        first: usize,
+    ) -> (&'c [[f64; WORD]], Option<[f64; WORD]>) {
         let to = (WORD * self.words.1).min(self.len);
-        let (whole, rest) = column[WORD * self.words.0..to].as_chunks::<WORD>();
+        let (whole, rest) = column[WORD * self.words.0 - first..to - first].as_chunks::<WORD>();
         let last = (!rest.is_empty()).then(|| {
             let mut bars = [f64::NAN; WORD];
             bars[..rest.len()].copy_from_slice(rest);

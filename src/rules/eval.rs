@@ -81,6 +81,21 @@ pub(super) fn stretches(
     segments.map(seen).collect()
 }
 
+/// Whether all bars of a tape look back at one scale.
+pub(super) fn has_one_scale(
+    plan: &Plan,
+    market: &Market,
+    tape: usize,
+    options: &EvalOptions,
+    keep: &[ExprId],
+) -> bool {
+    let order = plan.needed(keep.iter().copied(), |_| false);
+    History::new(plan, market, tape, options, &order)
+        .segments()
+        .len()
+        == 1
+}
+
 fn given_column(given: &Given, id: ExprId) -> Option<&Column> {
     given.get(id.index())?.as_ref()
 }

@@ -16,6 +16,7 @@ use super::eval::{self, Data, Given};
 use super::functions;
 use super::parse::{Syntax, Tree};
 use super::plan::{ExprId, Kind, Op, Plan, arithmetic, unary};
+use super::stream::Stream;
 use super::{EvalOptions, Mask, Request, Vocabulary, cross, names};
 use crate::error::Problem;
 use crate::market::Market;
@@ -206,10 +207,32 @@ impl Family {
         keep: &[ExprId],
         given: &Given,
     ) -> Parts {
+        let streams = self.streams(market, tape, options, keep);
+        let is_whole = |id: &ExprId| streams.iter().all(|(streamed, _)| streamed != id);
+        let keep: Vec<ExprId> = keep.iter().copied().filter(is_whole).collect();
         Parts {
             len: market.tapes[tape].bars.len(),
-            stretches: eval::stretches(&self.shared, market, tape, options, keep, given),
+            stretches: eval::stretches(&self.shared, market, tape, options, &keep, given),
+            streams,
         }
+    }
+
+    /// The parts of a long tape that are computed piece by piece while they are compared.
+    fn streams(
+        &self,
+        market: &Market,
+        tape: usize,
+        options: &EvalOptions,
+        keep: &[ExprId],
+    ) -> Vec<(ExprId, Stream)> {
+        // A wanted number is asked for on single bars.
+        let is_compared = self.bits.as_ref().is_some_and(Bits::gives_conditions);
+        if !is_compared || !eval::has_one_scale(&self.shared, market, tape, options, keep) {
+            return Vec::new();
+        }
+        let bars = &market.tapes[tape].bars;
+        let stream = |id: &ExprId| Some((*id, Stream::of(&self.shared, *id, bars, options)?));
+        keep.iter().filter_map(stream).collect()
     }
 
     /// The values of the wanted expressions at a point, on the bars that `parts` are of.
@@ -221,6 +244,11 @@ impl Family {
         parts: &'a Parts,
         point: &[usize],
     ) -> std::result::Result<Vec<Values<'a>>, Vec<Problem>> {
+        if !parts.streams.is_empty()
+            && let Some(values) = self.decide(parts, &[point]).pop()
+        {
+            return values;
+        }
         let mut nodes = Vec::with_capacity(self.cuts.len());
         for cut in &self.cuts {
             nodes.push(cut.nodes[cut.place(point)].clone()?);
@@ -253,39 +281,60 @@ impl Family {
         let (Some(bits), [(len, slots)]) = (&self.bits, parts.stretches.as_slice()) else {
             return points.iter().map(|point| self.at(parts, point)).collect();
         };
-        let nodes = |point: &&[usize]| -> std::result::Result<Vec<ExprId>, Vec<Problem>> {
-            let at = |cut: &Cut| cut.nodes[cut.place(point)].clone();
-            self.cuts.iter().map(at).collect()
-        };
-        let nodes: Vec<_> = points.iter().map(nodes).collect();
-        let operand = |id: &ExprId| match &slots[id.index()] {
-            Some(Data::Number(column)) => Operand::Column(&column[..*len]),
+        let count = self.cuts.len();
+        let mut streams: Vec<&Stream> = Vec::new();
+        let mut places = vec![None; parts.streams.len()];
+        let mut operand = |id: ExprId| match &slots[id.index()] {
+            Some(Data::Number(column)) => Operand::Column(&column[..*len], 0),
             Some(Data::Condition(mask)) => Operand::Condition(mask.yes_words(), mask.no_words()),
             Some(Data::Level(value)) => Operand::Level(*value),
             Some(Data::Truth(value)) => Operand::Truth(*value),
-            None => Operand::Truth(None),
+            None => match parts.streams.binary_search_by_key(&id, |(id, _)| *id) {
+                Ok(at) => Operand::Window(*places[at].get_or_insert_with(|| {
+                    streams.push(&parts.streams[at].1);
+                    streams.len() - 1
+                })),
+                Err(_) => Operand::Truth(None),
+            },
         };
-        let sound: Vec<Vec<Operand<'a>>> = nodes
-            .iter()
-            .flatten()
-            .map(|nodes| nodes.iter().map(operand).collect())
-            .collect();
-        let mut words = bits.run(&sound, *len).into_iter();
-        let mut values = |nodes: &[ExprId]| -> Vec<Values<'a>> {
-            let found = words.next().unwrap_or_default();
-            let wanted = self.wanted.iter().zip(found);
-            wanted
-                .map(|(id, words)| match self.top.op(*id) {
-                    Op::Part(cut) if self.top.node(*id).kind == Kind::Number => {
-                        part(&slots[nodes[cut as usize].index()], *len)
+        // The operands of all sound points, one after the other.
+        let mut operands: Vec<Operand<'a>> = Vec::with_capacity(count * points.len());
+        let mut sound = |point: &&[usize]| -> std::result::Result<usize, Vec<Problem>> {
+            let first = operands.len();
+            for cut in &self.cuts {
+                match &cut.nodes[cut.place(point)] {
+                    Ok(id) => operands.push(operand(*id)),
+                    Err(problems) => {
+                        operands.truncate(first);
+                        return Err(problems.clone());
                     }
-                    Op::Number(bits) => Values::Level(f64::from_bits(bits)),
-                    _ => Values::Yes(words),
-                })
-                .collect()
+                }
+            }
+            Ok(first)
         };
-        let nodes = nodes.into_iter();
-        nodes.map(|nodes| nodes.map(|n| values(&n))).collect()
+        let firsts: Vec<_> = points.iter().map(&mut sound).collect();
+        let sound = firsts.iter().filter(|first| first.is_ok()).count();
+        let mut words = bits.run((&operands, sound), &streams, *len).into_iter();
+        let mut values = |first: usize| -> Vec<Values<'a>> {
+            let own = &operands[first..first + count];
+            let value = |id: &ExprId| self.value(*id, own, words.next());
+            self.wanted.iter().map(value).collect()
+        };
+        let firsts = firsts.into_iter();
+        firsts.map(|first| first.map(&mut values)).collect()
+    }
+
+    /// A wanted expression, from the operands of its point and the words of its yes.
+    fn value<'a>(&self, id: ExprId, own: &[Operand<'a>], words: Option<Vec<u64>>) -> Values<'a> {
+        match self.top.op(id) {
+            Op::Part(cut) if self.top.node(id).kind == Kind::Number => match own[cut as usize] {
+                Operand::Column(column, _) => Values::Column(Cow::Borrowed(column)),
+                Operand::Level(value) => Values::Level(value),
+                _ => Values::Truth(None),
+            },
+            Op::Number(bits) => Values::Level(f64::from_bits(bits)),
+            _ => Values::Yes(words.unwrap_or_default()),
+        }
     }
 
     /// The wanted expressions over the bars before `len`, as they look from there.
@@ -341,6 +390,8 @@ pub struct Parts {
     len: usize,
     /// Ends of the stretches that look back at one scale, and the parts as they look from there.
     stretches: Vec<(usize, Vec<Option<Data>>)>,
+    /// Those that are computed while they are compared, by node.
+    streams: Vec<(ExprId, Stream)>,
 }
 
 /// An expression on all bars of a tape.

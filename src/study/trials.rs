@@ -386,7 +386,9 @@ impl<'m> Trials<'m> {
                 true => Vec::new(),
                 false => sessions_of(&self.outline.clock, bars_a_year, bars_a_session).ends,
             };
-            Kernel::new(self.market, &self.strategy, &ends, self.points()).ok()
+            // Bars shorter than sessions are asked for by bare runs alone.
+            let bare = by_bar && bars_a_session > 1.0;
+            Kernel::new(self.market, &self.strategy, &ends, (self.points(), bare)).ok()
         };
         cell.get_or_init(make).as_ref()
     }

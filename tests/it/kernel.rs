@@ -2,7 +2,7 @@
 //! figure is that of the engine's run.
 
 use crate::trials::{assert_figures, shipped};
-use papertape::engine::{BlockSums, backtest, backtest_over};
+use papertape::engine::{BlockSums, backtest, backtest_bare, backtest_over};
 use papertape::market::{Bars, Market};
 use papertape::metrics::trial::Trial;
 use papertape::metrics::{bare_of_run, of_run};
@@ -245,6 +245,57 @@ fn long_tapes_are_summed_up_by_blocks() {
     let market = Market::from_tapes(vec![("X".into(), tape(&steps, false))]).unwrap();
     let text = "[data]\nsource = \"unused\"\n[params]\na = 3\nb = 5\n[rules]\nenter = \"crosses_above(sma(a), sma(10 * b))\"\nexit = \"crosses_below(sma(a), sma(10 * b))\"\n[costs]\ncommission = 0.001\n";
     holds(&market, text, 4);
+}
+
+/// On tapes so long averages are computed a piece at a time, with the bars that each remembers.
+#[test]
+fn columns_of_long_tapes_are_computed_piece_by_piece() {
+    let mut state = 11_u64;
+    let steps: Vec<[f64; 4]> = (0..40_007)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let step = (state >> 33) as f64 / f64::from(1_u32 << 31) - 0.5;
+            [0.02 * step, 0.001, 0.001, 0.0]
+        })
+        .collect();
+    let market = Market::from_tapes(vec![("X".into(), tape(&steps, false))]).unwrap();
+    for (enter, exit) in [
+        (
+            "crosses_above(sma(a), sma(90 * b))",
+            "crosses_below(sma(a), sma(90 * b))",
+        ),
+        (
+            "sma(high, 70 * a) < close[3] and rsi(a) < 60",
+            "(sma(open, 37 * b) > close)[500]",
+        ),
+        // Remembers too much to be computed in pieces, and more bars than there are.
+        (
+            "close > sma(700 * a) and not (sma(20000 * a) > close)",
+            "close < sma(a)",
+        ),
+    ] {
+        let text = format!(
+            "[data]\nsource = \"unused\"\n[params]\na = 3\nb = 5\n[rules]\nenter = \"{enter}\"\nexit = \"{exit}\"\n[costs]\ncommission = 0.00001\n"
+        );
+        let strategy = parse(&text);
+        let trials = Trials::new(&market, &strategy, axes(4)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(trials.fallback(), None, "{text}");
+        let points: Vec<&[usize]> = vec![&[0, 0], &[3, 0], &[2, 3]];
+        let each = trials.measure_each(&points, None, Ask::Bare);
+        for (point, trial) in points.iter().zip(each) {
+            let trial = trial.unwrap();
+            let alone = trials.measure(point, None, Ask::Bare).unwrap();
+            assert_eq!(bits(&trial), bits(&alone), "{text}");
+            let run = backtest_bare(&market, &trials.strategy(point)).unwrap();
+            let figures = bare_of_run(&run);
+            assert_eq!(trial.entries as usize, run.trades.len(), "{text}");
+            for key in ["total_return", "cagr", "sharpe", "max_drawdown", "trades"] {
+                crate::trials::assert_near(&text, trial.get(key), figures.get(key), 1e-11);
+            }
+        }
+    }
 }
 
 #[test]

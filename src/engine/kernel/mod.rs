@@ -56,7 +56,8 @@ pub type Signals<'a> = [(&'a str, Values<'a>)];
 
 impl<'m> Kernel<'m> {
     /// Prepares the trials of `strategy` over the sessions that end after bars `ends` (empty: every
-    /// bar is one); `trials` is about how many there will be.
+    /// bar is one); `trials` is about how many there will be. `bare`: only the five figures of bare
+    /// runs are asked for, so that the sums of falls are not kept.
     ///
     /// # Errors
     /// As [`crate::backtest`].
@@ -64,7 +65,7 @@ impl<'m> Kernel<'m> {
         market: &'m Market,
         strategy: &Strategy,
         ends: &[usize],
-        trials: usize,
+        (trials, bare): (usize, bool),
     ) -> Result<Self> {
         let prepared = Prepared::new(market, strategy)?;
         let watches = strategy.stops.stop.is_some()
@@ -79,7 +80,7 @@ impl<'m> Kernel<'m> {
             };
             Tape {
                 bars,
-                table: (trials >= TRIALS_SHARED).then(|| Table::new(&marks)),
+                table: (trials >= TRIALS_SHARED).then(|| Table::new(&marks, bare)),
                 marks,
                 reach: watches.then(|| Reach::of(bars)),
             }
@@ -139,7 +140,7 @@ impl<'m> Kernel<'m> {
                 trial.advance(&lane, until);
             }
         }
-        all.into_iter().map(|trial| trial.ended(count)).collect()
+        all.iter_mut().map(|trial| trial.ended(count)).collect()
     }
 
     /// Adds the equity of one account at each bar of a span to `equity`, and marks the bars on which
@@ -192,14 +193,19 @@ impl<'m> Kernel<'m> {
     }
 
     /// What the expressions say, entries that an exit forbids left out.
+    #[inline]
     fn says<'a>(&self, signals: &'a Signals<'_>, bars: usize) -> Says<'a> {
         let find = |key: &str| signals.iter().find(|(k, _)| *k == key).map(|(_, v)| v);
         let mut exit = yes(find("rules.exit"), bars);
-        let enter = yes(find("rules.enter"), bars);
+        let mut enter = yes(find("rules.enter"), bars);
         let pairs = enter.iter().zip(exit.iter());
-        let mut enter: Vec<u64> = pairs.map(|(enter, exit)| enter & !exit).collect();
+        if pairs.fold(0, |both, (enter, exit)| both | enter & exit) != 0 {
+            let pairs = enter.to_mut().iter_mut().zip(exit.iter());
+            pairs.for_each(|(enter, exit)| *enter &= !exit);
+        }
         if !self.decides.is_empty() {
-            let pairs = enter.iter_mut().zip(exit.to_mut()).zip(&self.decides);
+            let enter = enter.to_mut().iter_mut();
+            let pairs = enter.zip(exit.to_mut()).zip(&self.decides);
             for ((enter, exit), decides) in pairs {
                 *enter &= decides;
                 *exit &= decides;
@@ -230,6 +236,7 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
+    #[inline]
     fn new(
         kernel: &'a Kernel<'_>,
         signals: &'a Signals<'_>,
@@ -257,7 +264,7 @@ impl<'a> Trial<'a> {
     }
 
     /// The sums over `count` sessions; `None` when the equity fell to nothing.
-    fn ended(self, count: usize) -> Option<Tally> {
+    fn ended(&mut self, count: usize) -> Option<Tally> {
         let counts = self.walk.counts;
         self.running.is_sound.then(|| Tally {
             trades: counts.trades,

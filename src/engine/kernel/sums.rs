@@ -235,7 +235,7 @@ impl Running {
     }
 
     /// The sums of `sessions` sessions.
-    pub(crate) fn finish(self, sessions: usize) -> Tally {
+    pub(crate) fn finish(&self, sessions: usize) -> Tally {
         let n = sessions as f64;
         let mean = self.sum / n;
         let moments = Moments {
@@ -250,7 +250,10 @@ impl Running {
             excess: moments,
             downside: self.downside,
             drawdown: self.worst - 1.0,
-            blocks: self.blocks.map_or_else(Vec::new, |b| b.sums.to_vec()),
+            blocks: match &self.blocks {
+                Some(blocks) => blocks.sums.to_vec(),
+                None => Vec::new(),
+            },
             ..Tally::default()
         }
     }

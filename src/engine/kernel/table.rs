@@ -47,18 +47,29 @@ const SHORT: usize = 8_192;
 
 /// Running sums and extremes of one tape's prices at session ends.
 pub(crate) struct Table {
-    sums: Vec<Sums>,
+    returns: Returns,
     extremes: Sparse,
     /// Prices a leaf of `extremes`.
     block: usize,
 }
 
+/// Running sums of the session returns.
+enum Returns {
+    Whole(Vec<Sums>),
+    /// Sums and squares alone, half as large: what bare runs of long tapes ask for.
+    Bare(Vec<[f64; 2]>),
+}
+
 impl Table {
-    pub(crate) fn new(marks: &[f64]) -> Self {
+    /// `bare`: the sums of falls are not asked for, and are 0.
+    pub(crate) fn new(marks: &[f64], bare: bool) -> Self {
         let block = if marks.len() <= SHORT { 1 } else { BLOCK };
         let leaves = marks.chunks(block).map(extremes_of).collect();
         Table {
-            sums: running_sums(marks),
+            returns: match bare {
+                true => Returns::Bare(running_sums(marks).map(|s| [s.sum, s.squares]).collect()),
+                false => Returns::Whole(running_sums(marks).collect()),
+            },
             extremes: Sparse::new(leaves),
             block,
         }
@@ -67,11 +78,23 @@ impl Table {
     /// Sums of the returns from price `from` to price `to`.
     #[inline]
     pub(crate) fn between(&self, from: usize, to: usize) -> Sums {
-        let (a, b) = (self.sums[from], self.sums[to]);
-        Sums {
-            sum: b.sum - a.sum,
-            squares: b.squares - a.squares,
-            downside: b.downside - a.downside,
+        match &self.returns {
+            Returns::Whole(sums) => {
+                let (a, b) = (sums[from], sums[to]);
+                Sums {
+                    sum: b.sum - a.sum,
+                    squares: b.squares - a.squares,
+                    downside: b.downside - a.downside,
+                }
+            }
+            Returns::Bare(sums) => {
+                let (a, b) = (sums[from], sums[to]);
+                Sums {
+                    sum: b[0] - a[0],
+                    squares: b[1] - a[1],
+                    downside: 0.0,
+                }
+            }
         }
     }
 
@@ -98,10 +121,10 @@ impl Table {
 
 /// Running sums with what rounding loses carried along, so that a difference of two far along is as
 /// exact as one at the start. Source: Neumaier (1974), ZAMM 54(1).
-fn running_sums(marks: &[f64]) -> Vec<Sums> {
+fn running_sums(marks: &[f64]) -> impl Iterator<Item = Sums> + '_ {
     let mut exact = [(0.0_f64, 0.0_f64); 3];
     let mut before = marks.first().copied().unwrap_or(1.0);
-    let sums = marks.iter().map(|&mark| {
+    marks.iter().map(move |&mark| {
         let r = mark / before - 1.0;
         let fall = if r < 0.0 { r } else { 0.0 };
         before = mark;
@@ -120,8 +143,7 @@ fn running_sums(marks: &[f64]) -> Vec<Sums> {
             squares,
             downside,
         }
-    });
-    sums.collect()
+    })
 }
 
 /// The extremes of some prices; the lanes are what the compiler makes vectors of.

@@ -24,7 +24,7 @@ const GLANCE: usize = 16;
 /// What a strategy says about one symbol, as the walk asks for it.
 pub(crate) struct Says<'a> {
     /// Bit sets of the bars on which an entry, an exit is decided.
-    pub(crate) enter: Vec<u64>,
+    pub(crate) enter: Cow<'a, [u64]>,
     pub(crate) exit: Cow<'a, [u64]>,
     pub(crate) stop: Option<Distance<'a>>,
     pub(crate) target: Option<Distance<'a>>,
@@ -120,6 +120,7 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    #[inline]
     pub(crate) fn new(strategy: &'a Strategy, says: Says<'a>, lane: &'a Lane<'a>) -> Self {
         Walk {
             strategy,

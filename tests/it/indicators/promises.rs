@@ -127,6 +127,34 @@ fn a_missing_volume_column_gives_no_values() {
 
 /// After a gap an indicator is what it would be if its column began there.
 #[test]
+fn what_forgets_has_the_same_bits_from_a_piece() {
+    let tape = walk(1_500);
+    let mut forgets = 0;
+    for row in all() {
+        for longest in [2, 7, 64, 150] {
+            let args = arguments(row, &[0.9, 0.6, 0.4], longest);
+            let Some(memory) = (row.memory)(&args) else {
+                continue;
+            };
+            forgets += 1;
+            let whole = row.run(&tape.inputs(), &args);
+            for (start, end) in [(memory, 1_500), (3 * memory, 1_201), (5 * memory, 1_024)] {
+                let mut piece = tape.cut(end);
+                for column in piece.columns_mut() {
+                    column.drain(..start);
+                }
+                let piece = row.run(&piece.inputs(), &args);
+                for (i, value) in piece.iter().enumerate().skip(memory) {
+                    let same = value.to_bits() == whole[start + i].to_bits();
+                    assert!(same, "{} {args:?} from {start}, bar {i}", row.name);
+                }
+            }
+        }
+    }
+    assert!(forgets >= 4, "no row forgets");
+}
+
+#[test]
 fn a_gap_is_a_fresh_start() {
     let whole = walk(200);
     for row in all() {
