@@ -73,6 +73,7 @@ fn main() {
             trial: Some(&trial),
             seed: SEED,
             threads: Some(1),
+            cancel: None,
         });
         assert!(judgement.is_ok_and(|found| found.ability.is_ok()));
     });

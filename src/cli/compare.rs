@@ -68,7 +68,7 @@ fn record(path: &Path, flags: &StrategyFlags, seed: u64) -> Result<Record> {
         return Record::read(path);
     }
     let strategy = holdout::read(path, flags, "compare")?;
-    Ok(Record::of(&simulated(&strategy, None, seed)?.judged))
+    Ok(Record::of(&simulated(&strategy, false, seed)?.judged))
 }
 
 /// The folder may hold an earlier chart, and nothing else unless `--force` is given.

@@ -43,7 +43,11 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     let again = match (&manifest.flags.walk_forward, &manifest.sweep) {
         (Some(_), _) => walk_forward::again(strategy, overrides, &manifest, io)?,
         (None, Some(_)) => sweep::again_beside(&dir, &manifest, io)?,
-        (None, None) => simulated(&strategy, Some(manifest.flags.clone()), manifest.seed)?.files,
+        (None, None) => {
+            let mut run = simulated(&strategy, true, manifest.seed)?;
+            run.among(&strategy, manifest.ledger.clone());
+            run.files(&strategy, manifest.flags.clone())?
+        }
     };
     let different = compared(&dir, &again);
     let same = different.is_empty();

@@ -7,6 +7,7 @@ use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use papertape::engine;
 use papertape::error::{Error, Problem, Result};
+use papertape::report::manifest::LedgerCopy;
 use papertape::report::{contents, folder, json, text};
 use papertape::strategy::Strategy;
 use papertape::study::{self, trial_ledger};
@@ -42,22 +43,31 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     let bar = progress(jobs.len(), io);
     let seed = io.seed;
     let done = study::each(&jobs, io.jobs, |job| {
-        let run = job.run(&args, seed);
+        let run = simulated(&job.strategy, true, seed);
         bar.inc(1);
         run
     });
     bar.finish_and_clear();
     let several = jobs.len() > 1;
-    let mut finished = Vec::new();
     let mut failures = Vec::new();
+    let mut runs = Vec::new();
     for (job, outcome) in jobs.iter().zip(done) {
         match outcome {
-            Ok(run) => finished.push((job, run)),
+            Ok(run) => runs.push((job, run)),
             Err(error) => failures.push(error),
         }
     }
-    for (_, run) in &finished {
-        run.notes.iter().for_each(|note| io.note(note));
+    for (_, run) in &runs {
+        run.market.notes.iter().for_each(|note| io.note(note));
+    }
+    count(&mut runs, io);
+    let written = study::each(&runs, io.jobs, |(job, run)| job.write(run, &args));
+    let mut finished = Vec::new();
+    for ((job, run), outcome) in runs.into_iter().zip(written) {
+        match outcome {
+            Ok(names) => finished.push((job, run, names)),
+            Err(error) => failures.push(error),
+        }
     }
     print(&finished, several, io);
     failed(failures, io)
@@ -70,14 +80,11 @@ struct Job {
 }
 
 impl Job {
-    fn run(&self, args: &Args, seed: u64) -> Result<Simulated> {
-        let mut run = simulated(&self.strategy, Some(kept(&args.strategy)), seed)?;
-        folder::write(&self.folder, &run.files)?;
-        // A run is a trial, and one that is not counted is still a run.
-        if let Err(error) = counted(&self.strategy, &run) {
-            run.notes.push(format!("the trial is not counted: {error}"));
-        }
-        Ok(run)
+    /// Writes the folder of a run; the names of its files.
+    fn write(&self, run: &Simulated, args: &Args) -> Result<Vec<String>> {
+        let files = run.files(&self.strategy, kept(&args.strategy))?;
+        folder::write(&self.folder, &files)?;
+        Ok(files.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Path of a file of the folder, to show.
@@ -114,9 +121,24 @@ fn job(file: &Path, args: &Args) -> Result<Job> {
     Ok(Job { strategy, folder })
 }
 
-/// Adds a run to the ledger of the trials on its data.
-fn counted(strategy: &Strategy, run: &Simulated) -> Result<()> {
-    let data = trial_ledger::data_key(&run.data);
+/// Counts all runs as trials on their data, and then judges each by all of them: threads and the order
+/// of the files change no figure. A run that is not counted is still a run.
+fn count(runs: &mut [(&Job, Simulated)], io: &mut Context) {
+    let counted = runs
+        .iter()
+        .map(|(job, run)| counted(&job.strategy, run))
+        .collect::<Vec<_>>();
+    for ((job, run), counted) in runs.iter_mut().zip(counted) {
+        match counted.and_then(|path| trial_ledger::all(&path)) {
+            Ok(all) => run.among(&job.strategy, Some(LedgerCopy::of(&all))),
+            Err(error) => io.note(format_args!("the trial is not counted: {error}")),
+        }
+    }
+}
+
+/// Adds a run to the ledger of the trials on its data; where that is.
+fn counted(strategy: &Strategy, run: &Simulated) -> Result<PathBuf> {
+    let data = trial_ledger::data_key(&run.market.files);
     let path = trial_ledger::path(Path::new(LEDGERS), &data);
     let group = trial_ledger::group_key(strategy);
     let sharpe = run.summary.metrics.get("sharpe").unwrap_or(0.0);
@@ -124,7 +146,8 @@ fn counted(strategy: &Strategy, run: &Simulated) -> Result<()> {
         &path,
         trial_ledger::trial_key(group, &strategy.params),
         sharpe,
-    )
+    )?;
+    Ok(path)
 }
 
 fn same_folder(file: &Path, folder: &Path) -> Error {
@@ -154,12 +177,11 @@ fn progress(runs: usize, io: &Context) -> ProgressBar {
     bar
 }
 
-fn print(finished: &[(&Job, Simulated)], several: bool, io: &mut Context) {
+fn print(finished: &[(&Job, Simulated, Vec<String>)], several: bool, io: &mut Context) {
     if io.format == Format::Csv {
         io.print(text::csv_header());
     }
-    for (at, (job, run)) in finished.iter().enumerate() {
-        let names: Vec<String> = run.files.iter().map(|(name, _)| name.clone()).collect();
+    for (at, (job, run, names)) in finished.iter().enumerate() {
         match io.format {
             Format::Json => {
                 let paths: Vec<String> = names.iter().map(|name| job.shown(name)).collect();
@@ -172,13 +194,13 @@ fn print(finished: &[(&Job, Simulated)], several: bool, io: &mut Context) {
                     io.print("\n\n");
                 }
                 let folder = contents::shown(&job.folder);
-                let page = text::summary(&run.summary, Some((&folder, &names)));
+                let page = text::summary(&run.summary, Some((&folder, names)));
                 io.print(page::painted(&page, io.color));
             }
         }
     }
     if io.format == Format::Table && several {
-        let rows = finished.iter().map(|(job, run)| {
+        let rows = finished.iter().map(|(job, run, _)| {
             let folder = contents::shown(&job.folder);
             (
                 run.summary.name.clone(),

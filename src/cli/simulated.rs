@@ -3,8 +3,9 @@
 use crate::cli::flags::StrategyFlags;
 use papertape::engine;
 use papertape::error::Result;
+use papertape::market::Market;
 use papertape::report::folder::NewFile;
-use papertape::report::manifest::Flags;
+use papertape::report::manifest::{Flags, LedgerCopy};
 use papertape::report::{Summary, contents};
 use papertape::strategy::Strategy;
 use papertape::study::{self, Judged};
@@ -13,30 +14,47 @@ use papertape::study::{self, Judged};
 pub(crate) struct Simulated {
     pub(crate) summary: Summary,
     pub(crate) judged: Judged,
-    pub(crate) notes: Vec<String>,
-    /// Files of the data with their SHA-256; empty when no files were asked for.
-    pub(crate) data: Vec<(String, String)>,
-    /// The files of its folder; empty when none were asked for.
-    pub(crate) files: Vec<NewFile>,
+    pub(crate) market: Market,
+    /// What all trials on its data are; `None` when nobody counted them.
+    ledger: Option<LedgerCopy>,
 }
 
-/// Reads the data, simulates and measures. `flags` asks for the files of the run's folder.
-pub(crate) fn simulated(strategy: &Strategy, flags: Option<Flags>, seed: u64) -> Result<Simulated> {
-    let market = engine::read_market(strategy, flags.is_some())?;
+/// Reads the data, simulates and measures. `hash` asks for the SHA-256 of the data's files, which files
+/// of a folder need.
+pub(crate) fn simulated(strategy: &Strategy, hash: bool, seed: u64) -> Result<Simulated> {
+    let market = engine::read_market(strategy, hash)?;
     let outcome = engine::simulate(&market, strategy)?;
     let judged = study::judge(&market, strategy, outcome, seed);
     let summary = Summary::of(strategy, &judged);
-    let files = match flags {
-        Some(flags) => contents::of_run(strategy, &market, &judged, &summary, flags)?,
-        None => Vec::new(),
-    };
     Ok(Simulated {
         summary,
         judged,
-        data: market.files,
-        notes: market.notes,
-        files,
+        market,
+        ledger: None,
     })
+}
+
+impl Simulated {
+    /// Judges the run by all trials on its data.
+    pub(crate) fn among(&mut self, strategy: &Strategy, ledger: Option<LedgerCopy>) {
+        if let Some(all) = ledger.as_ref().and_then(LedgerCopy::trials) {
+            self.judged.count_among(&all.sharpes);
+            self.summary = Summary::of(strategy, &self.judged);
+        }
+        self.ledger = ledger;
+    }
+
+    /// The files of the run's folder.
+    pub(crate) fn files(&self, strategy: &Strategy, flags: Flags) -> Result<Vec<NewFile>> {
+        let settings = (flags, self.ledger.clone());
+        contents::of_run(
+            strategy,
+            &self.market,
+            &self.judged,
+            &self.summary,
+            settings,
+        )
+    }
 }
 
 /// The flags as the manifest keeps them.

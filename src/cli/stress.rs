@@ -29,7 +29,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     for outcome in done {
         match outcome {
             Ok(run) => {
-                run.notes.iter().for_each(|note| io.note(note));
+                run.market.notes.iter().for_each(|note| io.note(note));
                 show(&run, shown > 0, io);
                 shown += 1;
             }
@@ -45,7 +45,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
 }
 
 fn one(file: &Path, flags: &StrategyFlags, seed: u64) -> Result<Simulated> {
-    simulated(&holdout::read(file, flags, "stress")?, None, seed)
+    simulated(&holdout::read(file, flags, "stress")?, false, seed)
 }
 
 fn show(run: &Simulated, is_further: bool, io: &mut Context) {

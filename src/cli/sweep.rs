@@ -222,7 +222,7 @@ fn swept(file: &Path, args: &Args, io: &mut Context) -> Result<Exit> {
     };
     let shown = ending.write(&field, &plan, &course, &mut rows, io)?;
     show(&shown, &out, io);
-    stopped(&course)
+    ended(&course, &shown)
 }
 
 /// Measures with a bar of progress; Ctrl-C stops it after the trials under way.
@@ -337,6 +337,20 @@ fn stopped(course: &Course) -> Result<Exit> {
     ))
 }
 
+/// The same of a sweep that was judged.
+fn ended(course: &Course, shown: &Shown) -> Result<Exit> {
+    if shown.missing.is_empty() {
+        return stopped(course);
+    }
+    Err(Error::new(
+        Problem::new(format!(
+            "interrupted while the best trial was judged: {} missing",
+            shown.missing.join(", ")
+        ))
+        .help("all trials are kept: the same command with --resume judges them"),
+    ))
+}
+
 /// What is left to do when the trials are made.
 struct Ending<'a> {
     out: &'a Path,
@@ -353,6 +367,8 @@ struct Shown {
     page: String,
     object: String,
     csv: String,
+    /// Figures that are missing since their computation was interrupted.
+    missing: Vec<&'static str>,
 }
 
 impl Ending<'_> {
@@ -385,7 +401,7 @@ impl Ending<'_> {
         let object = format!("{object}\n");
         files.push((folder::JSON.to_owned(), object.clone().into_bytes()));
         files.push((folder::PAGE.to_owned(), page.clone().into_bytes()));
-        if course.is_complete {
+        if swept.is_complete {
             self.record.trials = Some(swept.ranking.count);
             if let Some(sweep) = &mut self.record.sweep {
                 sweep.top = self.top as u64;
@@ -402,6 +418,10 @@ impl Ending<'_> {
             page,
             object,
             csv: text::csv(field, &swept.ranking, self.top),
+            missing: match &swept.judgement {
+                Ok(judged) => judged.interrupted(),
+                Err(_) => Vec::new(),
+            },
         })
     }
 
@@ -536,7 +556,7 @@ fn merged(args: &MergeArgs, io: &mut Context) -> Result<Exit> {
     };
     let shown = ending.write(&field, &plan, &course, &mut rows, io)?;
     show(&shown, &out, io);
-    stopped(&course)
+    ended(&course, &shown)
 }
 
 fn copy_rows(from: &mut RowFile, to: &mut RowFile) -> Result<()> {
@@ -578,8 +598,8 @@ pub(crate) fn again_beside(
         cancel: &cancel,
     };
     let done = course(&field, &plan, Ask::Blocks, &mut rows, &cancel, io).and_then(|course| {
-        ending.write(&field, &plan, &course, &mut rows, io)?;
-        stopped(&course)
+        let shown = ending.write(&field, &plan, &course, &mut rows, io)?;
+        ended(&course, &shown)
     });
     let names = manifest.files.iter().map(|file| file.file.clone());
     let names = names.chain([papertape::report::manifest::FILE_NAME.to_owned()]);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::path::Path;
 
 /// The files of a run, the manifest last. `flags` are those of the command line that changed the
-/// result.
+/// result, `ledger` is what all trials on these data were when the run was judged.
 ///
 /// # Errors
 /// A rate file that was read a moment ago can no longer be read, or a chart cannot be drawn.
@@ -25,11 +25,11 @@ pub fn of_run(
     market: &Market,
     judged: &Judged,
     summary: &Summary,
-    flags: Flags,
+    (flags, ledger): (Flags, Option<LedgerCopy>),
 ) -> Result<Vec<NewFile>> {
     let files = tables_and_charts(strategy, market, judged, summary)?;
     let object = |names: &[String]| json::object(summary, names);
-    let settings = (flags, judged.seed, None, None);
+    let settings = (flags, judged.seed, None, ledger);
     finished(strategy, market, settings, files, object)
 }
 

@@ -9,6 +9,7 @@ use crate::portfolio::Stream;
 use crate::report::manifest::SCHEMA;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
+use crate::study::AmongTrials;
 use serde_json::{Map, Value, json};
 
 /// The object of a strategy. `files` are the paths of what was written.
@@ -39,12 +40,29 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
         "stress": stress::object(&summary.stress),
         "files": files,
     });
-    if !summary.each.is_empty()
-        && let Some(object) = object.as_object_mut()
-    {
-        object.insert("each".to_string(), by_name(&summary.each));
+    let Some(map) = object.as_object_mut() else {
+        return object;
+    };
+    if !summary.each.is_empty() {
+        map.insert("each".to_string(), by_name(&summary.each));
+    }
+    if let Some(among) = &summary.among {
+        map.extend(among_trials(among));
     }
     object
+}
+
+/// The run among all trials ever made on its data; the reason where there is no figure.
+fn among_trials(among: &AmongTrials) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("trials_all".to_string(), json!(among.trials));
+    let deflated = number(among.deflated_sharpe.as_ref().ok().copied());
+    map.insert("deflated_sharpe_all".to_string(), deflated);
+    if let Err(reason) = &among.deflated_sharpe {
+        let reasons = json!({ "deflated_sharpe_all": reason.to_string() });
+        map.insert("absent_overfitting".to_string(), reasons);
+    }
+    map
 }
 
 /// The object on one line, with a newline at the end.

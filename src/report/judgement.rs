@@ -8,6 +8,7 @@ use crate::metrics::table::TrialTable;
 use crate::metrics::{Unit, Value};
 use crate::report::text::paragraph;
 use crate::report::{cell, figure, manifest};
+use crate::study::AmongTrials;
 use crate::study::overfitting::{BLOCKS, Judgement};
 use serde_json::{Map, Value as Json, json};
 
@@ -39,6 +40,24 @@ pub fn sentence(judgement: &Judgement) -> String {
         _ => String::new(),
     };
     format!("{best} {verdict}{all}")
+}
+
+/// How a run stands among all trials ever made on its data, in a sentence or two; `None` for the first
+/// trial, which was not chosen among others.
+pub fn among_trials(among: &AmongTrials) -> Option<String> {
+    if among.trials < 2 {
+        return None;
+    }
+    let trials = figure::plural(among.trials as usize, "trial", "trials");
+    let verdict = match &among.deflated_sharpe {
+        Ok(deflated) => format!(
+            "The best of so many shows a Sharpe this high by luck {} of the time (deflated Sharpe {}).",
+            luck(*deflated),
+            figure::of_unit(*deflated, Unit::Fraction)
+        ),
+        Err(reason) => format!("Whether it is luck cannot be said: {reason}."),
+    };
+    Some(format!("One of {trials} made on these data. {verdict}"))
 }
 
 /// How often luck does it, when it does not with this probability.

@@ -45,8 +45,8 @@ pub struct Manifest {
     /// What a sweep varied; `None` for a single run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepRecord>,
-    /// Every trial ever made on these data when a walk forward was judged; that of a sweep is in its
-    /// record.
+    /// Every trial ever made on these data when a run or a walk forward was judged; that of a sweep is
+    /// in its record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerCopy>,
     /// The folder's other files.

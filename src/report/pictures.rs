@@ -11,6 +11,7 @@ use crate::report::chart::{
     StressRow, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
 };
 use crate::report::figure;
+use crate::report::judgement;
 use crate::report::stress;
 use crate::report::summary::Summary;
 use crate::report::text::stream_label;
@@ -123,7 +124,7 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
         income: streams(summary),
         income_total: summary.change_of_equity(),
         stress: stress_box(&judged.stress),
-        overfitting: None,
+        overfitting: summary.among.as_ref().and_then(judgement::among_trials),
         assumptions: conventions.join(" "),
         caveats: summary.caveats.iter().map(|c| c.text.clone()).collect(),
     }

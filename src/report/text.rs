@@ -5,6 +5,7 @@ use crate::metrics::{Metrics, Unit, all, find};
 use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::figure;
+use crate::report::judgement;
 use crate::report::stress;
 use crate::report::summary::Summary;
 
@@ -86,6 +87,7 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     let benchmarks = summary.benchmarks.iter();
     columns.extend(benchmarks.map(|one| (one.name.as_str(), &one.metrics)));
     figures(&mut page, &columns);
+    luck(&mut page, summary);
     each(&mut page, summary);
     income(&mut page, summary);
     orders(&mut page, summary);
@@ -180,6 +182,14 @@ fn head(page: &mut Page, summary: &Summary) {
     answer(page, "Symbols", &symbols(&summary.symbols));
     for (question, words) in &summary.conventions {
         answer(page, question, words);
+    }
+}
+
+/// How many trials this one was chosen from, and what that leaves of its Sharpe ratio.
+fn luck(page: &mut Page, summary: &Summary) {
+    if let Some(words) = summary.among.as_ref().and_then(judgement::among_trials) {
+        page.heading("Is it luck?");
+        page.wrapped(&" ".repeat(MARGIN), &words);
     }
 }
 

@@ -6,12 +6,14 @@ use crate::execution::Reason;
 use crate::market::{ActionKind, Market, date_of};
 use crate::metrics::bootstrap;
 use crate::metrics::caveats::{Caveat, CaveatInputs, caveats};
+use crate::metrics::trial::{by_session, sessions_of};
 use crate::metrics::{
-    ClosedTrade, Inputs, Metrics, all, compute_only, drawdown_series, monthly_returns, of_run,
-    returns_of_run, rolling_sharpe, yearly_returns,
+    ClosedTrade, Inputs, Metrics, Value, all, compute_only, drawdown_series, monthly_returns,
+    of_run, returns_of_run, rolling_sharpe, yearly_returns,
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
+use crate::study::overfitting::{Sharpes, deflated_sharpe};
 use crate::study::stress::{Stress, stress};
 use crate::units::Micros;
 
@@ -37,6 +39,42 @@ pub struct Judged {
     pub caveats: Vec<Caveat>,
     /// The same strategy under each assumption that flatters it.
     pub stress: Stress,
+    /// The run among all trials ever made on its data; `None` where nobody counted them.
+    pub among: Option<AmongTrials>,
+}
+
+/// A run among all trials ever made on its data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AmongTrials {
+    /// Distinct trials, the run's own included.
+    pub trials: u64,
+    /// Probability that the run's Sharpe ratio is above what luck gives the best of so many trials that
+    /// are worth nothing.
+    pub deflated_sharpe: Value<f64>,
+}
+
+impl Judged {
+    /// Judges the run by all trials that were ever made on its data; `all` are their Sharpe ratios a
+    /// year.
+    pub fn count_among(&mut self, all: &Sharpes) {
+        let (excess, sessions_a_year) = excess_by_session(&self.outcome.run);
+        let all = all.scaled(1.0 / sessions_a_year.sqrt());
+        self.among = Some(AmongTrials {
+            trials: all.count(),
+            deflated_sharpe: deflated_sharpe(&excess, &all),
+        });
+    }
+}
+
+/// Session returns of a run in excess of the rate, and the sessions of a year.
+pub(crate) fn excess_by_session(run: &Run) -> (Vec<f64>, f64) {
+    let sessions = sessions_of(&run.time, run.periods_a_year, run.bars_a_session);
+    let mut excess = by_session(returns_of_run(run), &sessions);
+    if !run.rate.is_empty() {
+        let rate = by_session(run.rate.clone(), &sessions);
+        excess.iter_mut().zip(&rate).for_each(|(r, f)| *r -= f);
+    }
+    (excess, sessions.scale.sessions_a_year)
 }
 
 /// Columns and tables derived from a run's returns.
@@ -87,6 +125,7 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
         curves: curves(&outcome),
         caveats: caveats(&facts),
         stress: Stress::default(),
+        among: None,
         metrics,
         benchmarks,
         outcome,

@@ -17,6 +17,6 @@ mod causality;
 pub use batch::each;
 pub use causality::{Causality, Decision, Difference, causality, causality_of, first_difference};
 pub use drawn::{DrawnSeries, series};
-pub use judged::{Curves, Judged, Rolling, judge, judge_as_it_is};
+pub use judged::{AmongTrials, Curves, Judged, Rolling, judge, judge_as_it_is};
 pub use stress::{Stress, StressLine, StressResult, stress};
 pub use trials::{Ask, ParamAxis, Trials, bare_figures};

@@ -15,7 +15,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::strategy::Strategy;
 use crate::study::overfitting::Sharpes;
-use crate::study::sweep::mixed;
+use crate::study::sweep::{AllTrials, mixed};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Write;
@@ -134,6 +134,20 @@ fn record(key: u64, sharpe: f64) -> [u8; RECORD] {
 /// A trial without trades, or whose ratio is no number, counts with 0.
 fn known(sharpe: f64) -> f64 {
     if sharpe.is_finite() { sharpe } else { 0.0 }
+}
+
+/// All trials of a ledger: their Sharpe ratios a year, and the hash of what it holds.
+///
+/// # Errors
+/// As [`Ledger::read`].
+pub fn all(path: &Path) -> Result<AllTrials> {
+    let mut ledger = Ledger::read(path)?;
+    let mut hash = Sha256::new();
+    hash.update(ledger.sha256());
+    Ok(AllTrials {
+        sharpes: ledger.sharpes(),
+        sha256: hex(&hash.finalize()),
+    })
 }
 
 impl Ledger {

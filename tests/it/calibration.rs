@@ -42,7 +42,7 @@ fn judged(columns: &[Vec<f64>], tests: bool) -> Said {
     let mut blocks = Blocks::default();
     columns
         .iter()
-        .for_each(|column| blocks.push_returns(column));
+        .for_each(|column| blocks.push_returns(column, &[]));
     let p = || {
         let trial = |number: usize| Ok(columns[number].clone());
         let judgement = judge_trials(&Evidence {
@@ -57,6 +57,7 @@ fn judged(columns: &[Vec<f64>], tests: bool) -> Said {
             trial: Some(&trial),
             seed: 42,
             threads: None,
+            cancel: None,
         });
         let ability = judgement.unwrap().ability.unwrap();
         [ability.spa_p, ability.reality_check_p]

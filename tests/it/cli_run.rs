@@ -342,3 +342,54 @@ fn compare_puts_files_and_folders_in_one_table() {
     let p = object["tests"][0]["p"].as_f64().unwrap();
     assert!(p > 0.0 && p <= 1.0);
 }
+
+#[test]
+fn a_run_says_how_many_trials_it_stands_among() {
+    let dir = clone("among-trials");
+    let first = stdout(&dir, &["run", STRATEGY]);
+    assert!(!first.contains("Is it luck?"), "{first}");
+    let again = stdout(&dir, &["run", STRATEGY, "--set", "params.period=10"]);
+    let said = again.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("Is it luck? One of 2 trials made on these data. The best of so many shows"),
+        "{again}"
+    );
+    let folder = dir.join("reports/rsi-30-70");
+    let object = json(&fs::read_to_string(folder.join("metrics.json")).unwrap());
+    assert_eq!(object["trials_all"], 2);
+    let deflated = object["deflated_sharpe_all"].as_f64().unwrap();
+    assert!(deflated > 0.0 && deflated < object["metrics"]["psr"].as_f64().unwrap());
+    let manifest = json(&fs::read_to_string(folder.join("manifest.json")).unwrap());
+    assert_eq!(manifest["ledger"]["trials"], 2);
+    // The same settings again are no new trial; a third one is, and the copy is what rerun judges by.
+    assert_eq!(
+        stdout(&dir, &["run", STRATEGY, "--set", "params.period=10"]),
+        again
+    );
+    stdout(
+        &dir,
+        &[
+            "run",
+            STRATEGY,
+            "--set",
+            "params.period=11",
+            "--out",
+            "other",
+        ],
+    );
+    stdout(&dir, &["rerun", "reports/rsi-30-70"]);
+    // Files of one command are counted before any is judged.
+    let both = [
+        "run",
+        STRATEGY,
+        "strategies/macd.toml",
+        "--out",
+        "both",
+        "--format",
+        "json",
+    ];
+    let lines = stdout(&dir, &both);
+    for line in lines.lines() {
+        assert!(json(line)["trials_all"].as_u64().is_some_and(|n| n >= 1));
+    }
+}

@@ -1,11 +1,12 @@
 //! Judging many trials: published figures, a plain second way of computing each, and experiments on
 //! strategies that are luck by construction and on some that are not.
 
+use papertape::metrics;
 use papertape::metrics::bootstrap::SEED;
 use papertape::metrics::min_track_record;
 use papertape::study::overfitting::{
-    BLOCKS, Blocks, Evidence, Judgement, Sharpes, Splits, block_range, block_sums, deflated_sharpe,
-    judge_trials,
+    BLOCKS, BlockFigure, Blocks, Evidence, Judgement, Sharpes, Splits, block_range, block_sums,
+    deflated_sharpe, judge_trials,
 };
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -40,8 +41,9 @@ fn sharpe(x: &[f64]) -> f64 {
 }
 
 fn splits(columns: &[Vec<f64>], blocks: usize) -> Splits {
-    let mut sums = Blocks::new(blocks);
-    columns.iter().for_each(|column| sums.push_returns(column));
+    let mut sums = Blocks::new(blocks, BlockFigure::Sharpe);
+    let push = |column: &Vec<f64>| sums.push_returns(column, &[]);
+    columns.iter().for_each(push);
     sums.splits(Some(1)).unwrap()
 }
 
@@ -72,6 +74,7 @@ fn judged(columns: &[Vec<f64>], seed: u64, threads: Option<usize>) -> Judgement 
         trial: Some(&trial),
         seed,
         threads,
+        cancel: None,
     })
     .unwrap()
 }
@@ -160,8 +163,8 @@ fn golden_splits_of_a_small_matrix() {
         assert_eq!(cells[1], split.best.to_string());
         assert_eq!(cells[4], split.rank.to_string());
         for (cell, ours) in [
-            (cells[2], split.sharpe_in),
-            (cells[3], split.sharpe_out),
+            (cells[2], split.inside),
+            (cells[3], split.outside),
             (cells[5], found.relative_rank(split)),
             (cells[6], found.logit(split)),
         ] {
@@ -189,6 +192,62 @@ fn plain_splits(columns: &[Vec<f64>], blocks: usize) -> Vec<(u32, usize, u64)> {
         let best = best_of(&inside);
         let lower = outside.iter().filter(|r| **r < outside[best]).count();
         found.push((mask, best, 1 + lower as u64));
+    }
+    found.sort_by_key(|(mask, ..)| std::cmp::Reverse(mask.reverse_bits()));
+    found
+}
+
+/// A figure of each trial on each half and on the other one, the highest best, from the returns of the
+/// half as one series; what has no figure, since it lost everything, is worse than all.
+fn plain_halves(
+    columns: &[Vec<f64>],
+    rates: &[f64],
+    blocks: usize,
+    key: &str,
+) -> Vec<(u32, Vec<f64>, Vec<f64>)> {
+    let figure = |column: &[f64], mask: u32| -> f64 {
+        let inside = (0..blocks).filter(|b| mask >> b & 1 == 1);
+        let rows = inside.flat_map(|b| block_range(column.len(), b, blocks));
+        let rows: Vec<usize> = rows.collect();
+        let of = |column: &[f64]| rows.iter().map(|row| column[*row]).collect::<Vec<f64>>();
+        if column.iter().any(|r| !r.is_finite()) {
+            return f64::MIN;
+        }
+        // Far enough apart for a growth a year.
+        let day = |at: usize| at as i64 * 60 * 86_400_000_000;
+        let time: Vec<i64> = (0..rows.len()).map(day).collect();
+        let (returns, rate) = (of(column), of(rates));
+        let inputs = metrics::Inputs {
+            time: &time,
+            returns: &returns,
+            rate: &rate,
+            hurdle: &[],
+            benchmark: None,
+            periods_a_year: 1.0,
+            bars_a_session: 1.0,
+            start_equity: None,
+            end_equity: None,
+            flows: &[],
+            weight: &[],
+            turnover: &[],
+            trades: None,
+            money: None,
+            ambiguous_trades: None,
+            seed: SEED,
+        };
+        let found = metrics::compute_only(&inputs, &[key]);
+        let sign = if key == "volatility" { -1.0 } else { 1.0 };
+        sign * found.get(key).unwrap_or(0.0)
+    };
+    let mut found = Vec::new();
+    for mask in (0_u32..1 << blocks).filter(|m| m.count_ones() as usize == blocks / 2) {
+        let all = |mask| {
+            columns
+                .iter()
+                .map(|c| figure(c, mask))
+                .collect::<Vec<f64>>()
+        };
+        found.push((mask, all(mask), all(!mask & ((1 << blocks) - 1))));
     }
     found.sort_by_key(|(mask, ..)| std::cmp::Reverse(mask.reverse_bits()));
     found
@@ -226,6 +285,47 @@ proptest! {
             let ours = splits(&columns, blocks).splits;
             let ours: Vec<_> = ours.iter().map(|s| (s.in_sample, s.best, s.rank)).collect();
             prop_assert_eq!(ours, plain_splits(&columns, blocks));
+        }
+    }
+
+    /// The other figures of halves, by the metrics of whole series put together row by row.
+    #[test]
+    fn splits_by_other_figures_are_those_of_the_returns(
+        seed in any::<u64>(),
+        trials in prop_oneof![2_usize..9, 126_usize..131],
+        rows in 24_usize..60,
+        rate in prop_oneof![Just(0.0), 1e-5..1e-3],
+        lost in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut columns: Vec<Vec<f64>> =
+            (0..trials).map(|t| noise(seed.wrapping_add(t as u64), rows)).collect();
+        if let Some(lost) = lost {
+            let column = &mut columns[lost.index(trials)];
+            column[rows / 2] = -1.0;
+            column[rows / 2 + 1..].fill(f64::NAN);
+        }
+        let rates: Vec<f64> = (0..rows).map(|at| rate * (1.0 + (at % 3) as f64)).collect();
+        for key in ["sortino", "volatility", "total_return", "cagr"] {
+            let figure = BlockFigure::of(key).unwrap();
+            let mut sums = Blocks::new(4, figure);
+            columns.iter().for_each(|column| sums.push_returns(column, &rates));
+            let ours = sums.splits(Some(1)).unwrap();
+            let plain = plain_halves(&columns, &rates, 4, key);
+            prop_assert_eq!(ours.splits.len(), plain.len());
+            for (ours, (mask, inside, outside)) in ours.splits.iter().zip(plain) {
+                let best = best_of(&inside);
+                prop_assert_eq!(ours.in_sample, mask);
+                // Two ways of rounding may part trials that are equal but for the last bits.
+                prop_assert!((inside[ours.best] - inside[best]).abs() <= 1e-12, "{}", key);
+                let sign = if key == "volatility" { -1.0 } else { 1.0 };
+                if key != "cagr" {
+                    prop_assert!((sign * ours.inside - inside[ours.best]).abs() < 1e-9, "{}", key);
+                    prop_assert!((sign * ours.outside - outside[ours.best]).abs() < 1e-9, "{}", key);
+                }
+                let than = |r: &&f64| **r < outside[ours.best];
+                let lower = outside.iter().filter(than).count() as u64;
+                prop_assert_eq!(ours.rank, 1 + lower, "{}", key);
+            }
         }
     }
 

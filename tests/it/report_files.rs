@@ -538,7 +538,7 @@ fn the_contents_of_a_folder_are_the_same_twice() {
     let summary = Summary::of(&strategy, &judged);
     let contents = || {
         let flags = Flags::default();
-        report::contents::of_run(&strategy, &market, &judged, &summary, flags).unwrap()
+        report::contents::of_run(&strategy, &market, &judged, &summary, (flags, None)).unwrap()
     };
     let names: Vec<String> = contents().into_iter().map(|(name, _)| name).collect();
     let expected = [

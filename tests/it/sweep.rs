@@ -6,7 +6,7 @@ use papertape::engine::read_market;
 use papertape::metrics::trial::Trial;
 use papertape::strategy::{Overrides, Strategy};
 use papertape::study::Ask;
-use papertape::study::sweep::{Choice, Field, Plan, Points, Row, Watch, run};
+use papertape::study::sweep::{Choice, Field, Judging, Plan, Points, Row, Watch, judge, run};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -537,6 +537,80 @@ fn a_cancelled_sweep_leaves_the_first_trials() {
     assert_eq!(numbers, first);
     assert!(matches!(plan.choice, Choice::All(..)));
     assert!(read_market(&field.strategy, false).is_ok());
+}
+
+#[test]
+fn a_cancelled_judgement_says_what_is_missing() {
+    let axes = [("fast", "5..30:5"), ("slow", "40..200:40")];
+    let field = field("golden-cross.toml", &axes, &[], 2);
+    let plan = Plan::of(&field, 1).unwrap();
+    let cancel = AtomicBool::new(false);
+    let watch = Watch {
+        cancel: &cancel,
+        progress: &|_| {},
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    let course = run(&field, &plan, Ask::Blocks, &mut rows, watch).unwrap();
+    assert!(course.is_complete);
+    let judging = Judging {
+        top: 3,
+        sharpes_all: None,
+        seed: 42,
+        watch,
+    };
+    let whole = judge(&field, &plan, &course, &mut rows, &judging).unwrap();
+    assert!(whole.is_complete && whole.judgement.unwrap().interrupted().is_empty());
+    cancel.store(true, Ordering::Relaxed);
+    let part = judge(&field, &plan, &course, &mut rows, &judging).unwrap();
+    assert!(!part.is_complete);
+    let judged = part.judgement.unwrap();
+    let missing = [
+        "pbo",
+        "spa_p",
+        "reality_check_p",
+        "trials_effective",
+        "intervals",
+    ];
+    assert_eq!(judged.interrupted(), missing);
+    // What costs nothing is there, and so is the best run.
+    assert!(judged.deflated_sharpe.is_ok() && part.runs.len() == 1);
+    // Objectives whose block sums need the trials once more are heeded there too.
+    let plan = Plan {
+        goal: papertape::study::sweep::Goal::of("cagr").unwrap(),
+        ..plan
+    };
+    let part = judge(&field, &plan, &course, &mut rows, &judging).unwrap();
+    assert_eq!(part.judgement.unwrap().interrupted(), missing);
+}
+
+#[test]
+fn pbo_is_of_what_ranks_where_blocks_give_it() {
+    let dir = clone("sweep-pbo");
+    let pbo = |objective: &str| {
+        let more = [
+            "--objective",
+            objective,
+            "--format",
+            "json",
+            "--out",
+            objective,
+        ];
+        let object = json(&swept(&dir, &with(&GRID, &more)));
+        (object["pbo"].as_f64(), object["absent"]["pbo"].clone())
+    };
+    for objective in ["sharpe", "sortino", "volatility", "total_return", "cagr"] {
+        let (found, why) = pbo(objective);
+        assert!(
+            found.is_some_and(|p| (0.0..=1.0).contains(&p)),
+            "{objective}: {why}"
+        );
+    }
+    assert_eq!(pbo("total_return").0, pbo("cagr").0);
+    for objective in ["max_drawdown", "calmar", "win_rate", "exposure"] {
+        let (found, why) = pbo(objective);
+        assert_eq!(found, None);
+        assert_eq!(why, "no sums over blocks give this objective");
+    }
 }
 
 #[test]

@@ -78,7 +78,10 @@ pub fn trials(swept: &Swept) -> String {
         false => format!("ranked by {}", goal.key),
     };
     let mut words = format!("{count}, {of}{how}, {rank}");
-    if !swept.is_complete {
+    let is_measured = swept.ranking.count == swept.planned;
+    if !swept.is_complete && is_measured {
+        words.push_str("; the judgement was interrupted");
+    } else if !swept.is_complete {
         let planned = figure::grouped(swept.planned as f64, 0);
         words.push_str(&format!("; unfinished, {planned} were planned"));
     }

@@ -3,8 +3,8 @@
 //!
 //! Combinatorially symmetric cross-validation (CSCV): the history is cut into blocks of equal
 //! length, and every choice of half of them is once in-sample while the rest is out-of-sample.
-//! Sums and sums of squares of the blocks are all that the Sharpe ratio of a half needs, so that
-//! a trial is kept as 16 pairs of numbers, whatever the length of its history.
+//! Two sums a block are all that the Sharpe ratio of a half needs, and the other figures of
+//! `block_figure.rs`, so that a trial is kept as 16 pairs of numbers, whatever the length of its history.
 //!
 //! Source: Bailey, Borwein, Lopez de Prado & Zhu (2017), The Probability of Backtest Overfitting,
 //! Journal of Computational Finance 20(4).
@@ -17,6 +17,7 @@
 use crate::engine::{BLOCKS, BlockSums};
 use crate::metrics::{Absent, Value};
 use crate::study::each;
+use crate::study::overfitting::block_figure::BlockFigure;
 use std::ops::Range;
 
 /// Most trials that are kept: 256 MB of them.
@@ -26,10 +27,6 @@ pub const TRIALS_MAX: usize = 1_000_000;
 const TILE: usize = 128;
 /// Blocks whose sides make a task of their own: up to 2^5 tasks.
 const TASK_BLOCKS: usize = 6;
-/// A spread below this share of the mean is rounding.
-const FLAT_SHARE: f64 = 1e-12;
-/// Mean square of returns that are nothing but rounding.
-const FLAT_SQUARE: f64 = 1e-24;
 
 /// The returns of block `block` of `blocks`: equal lengths from the first return on; what does not
 /// fill a last row of blocks is left out at the end.
@@ -38,42 +35,35 @@ pub fn block_range(returns: usize, block: usize, blocks: usize) -> Range<usize> 
     block * length..(block + 1) * length
 }
 
-fn sums_of(excess: &[f64]) -> BlockSums {
-    let add = |sums: BlockSums, x: &f64| BlockSums {
-        count: sums.count + 1,
-        sum: sums.sum + x,
-        squares: sums.squares + x * x,
-    };
-    excess.iter().fold(BlockSums::default(), add)
-}
-
 /// Blocks of all trials, in the order of the trials.
 #[derive(Debug, Clone)]
 pub struct Blocks {
+    figure: BlockFigure,
     /// Returns of each block; all trials have the same.
     n: Vec<u32>,
-    /// Sum and sum of squares of each block, trial after trial.
+    /// The two sums of each block, trial after trial.
     cells: Vec<[f64; 2]>,
     trials: usize,
 }
 
 impl Default for Blocks {
     fn default() -> Self {
-        Blocks::new(BLOCKS)
+        Blocks::new(BLOCKS, BlockFigure::Sharpe)
     }
 }
 
 impl Blocks {
-    /// No trials yet, of `blocks` blocks.
+    /// No trials yet, of `blocks` blocks whose halves are judged by `figure`.
     ///
     /// # Panics
     /// If `blocks` is not an even number from 2 to 20: beyond, the splits are millions.
-    pub fn new(blocks: usize) -> Self {
+    pub fn new(blocks: usize, figure: BlockFigure) -> Self {
         assert!(
             blocks.is_multiple_of(2) && (2..=20).contains(&blocks),
             "an even number of blocks, at most 20"
         );
         Blocks {
+            figure,
             n: vec![0; blocks],
             cells: Vec::new(),
             trials: 0,
@@ -116,22 +106,18 @@ impl Blocks {
             let is_defined = sums.iter().all(is_defined);
             let cell = |block: &BlockSums| match is_defined {
                 true => [block.sum, block.squares],
-                // Mean -1 and a spread of 1: a Sharpe ratio a period that nothing else has.
-                false => [-f64::from(block.count), 2.0 * f64::from(block.count)],
+                false => self.figure.worst(block.count),
             };
             self.cells.extend(sums.iter().map(cell));
         }
     }
 
-    /// Adds the next trial by its `excess` returns.
+    /// Adds the next trial by its net returns; `rate` is the risk-free return beside each, empty for 0.
     ///
     /// # Panics
     /// As [`Blocks::push`].
-    pub fn push_returns(&mut self, excess: &[f64]) {
-        let blocks = self.n.len();
-        let ranges = (0..blocks).map(|block| block_range(excess.len(), block, blocks));
-        let sums: Vec<BlockSums> = ranges.map(|range| sums_of(&excess[range])).collect();
-        self.push(&sums);
+    pub fn push_returns(&mut self, returns: &[f64], rate: &[f64]) {
+        self.push(&self.figure.sums(returns, rate, self.n.len()));
     }
 
     /// Number of trials.
@@ -145,6 +131,18 @@ impl Blocks {
     /// The reason why there are none: a single trial, more than [`TRIALS_MAX`], blocks without
     /// a return.
     pub fn splits(&self, threads: Option<usize>) -> Value<Splits> {
+        self.splits_unless(&|| false, threads)
+    }
+
+    /// The same, given up as soon as `stop` says so.
+    ///
+    /// # Errors
+    /// As [`Blocks::splits`], and [`INTERRUPTED`](super::INTERRUPTED).
+    pub fn splits_unless(
+        &self,
+        stop: &(dyn Fn() -> bool + Sync),
+        threads: Option<usize>,
+    ) -> Value<Splits> {
         if self.trials < 2 {
             return Err(Absent::new("there are no two trials to choose from"));
         }
@@ -159,7 +157,10 @@ impl Blocks {
                 self.n.len()
             )));
         }
-        let found = each(&self.tasks(), threads, |task| self.work(task));
+        let found = each(&self.tasks(), threads, |task| self.work(task, stop));
+        if stop() {
+            return Err(Absent::new(super::INTERRUPTED));
+        }
         let mut splits: Vec<Split> = found.into_iter().flatten().collect();
         // As people list combinations: 0+1 before 0+2 before 1+2.
         splits.sort_unstable_by_key(|split| std::cmp::Reverse(split.in_sample.reverse_bits()));
@@ -187,10 +188,13 @@ impl Blocks {
 
     /// The splits whose first blocks lie on these sides: once over all trials for the best of each
     /// half, once more for where it stands in the other half.
-    fn work(&self, task: &[usize]) -> Vec<Split> {
-        let mut walk = Walk::new(&self.n, task);
+    fn work(&self, task: &[usize], stop: &(dyn Fn() -> bool + Sync)) -> Vec<Split> {
+        let mut walk = Walk::new(self.figure, &self.n, task);
         let mut best: Vec<[Best; 2]> = Vec::new();
         for first in (0..self.trials).step_by(TILE) {
+            if stop() {
+                return Vec::new();
+            }
             walk.load(self.tile(first), first, self.trials);
             walk.divisions(|leaf, halves| {
                 if leaf == best.len() {
@@ -202,6 +206,9 @@ impl Blocks {
         }
         let mut lower = vec![[0_u64; 2]; best.len()];
         for first in (0..self.trials).step_by(TILE) {
+            if stop() {
+                return Vec::new();
+            }
             walk.load(self.tile(first), first, self.trials);
             walk.divisions(|leaf, halves| {
                 lower[leaf][0] += below(halves[1].keys, best[leaf][0].key_out);
@@ -223,13 +230,14 @@ impl Blocks {
 pub struct Split {
     /// A bit a block that is in-sample.
     pub in_sample: u32,
-    /// The trial with the highest Sharpe ratio in-sample, the first of equals.
+    /// The trial with the best figure in-sample, the first of equals.
     pub best: usize,
-    /// Its Sharpe ratio a period in-sample; 0 when its returns do not vary there.
-    pub sharpe_in: f64,
-    /// Its Sharpe ratio a period out-of-sample.
-    pub sharpe_out: f64,
-    /// Its rank out-of-sample: 1 and the number of trials with a strictly lower ratio.
+    /// Its figure in-sample, ratios and spreads a period: a Sharpe ratio is 0 when its returns do not vary
+    /// there.
+    pub inside: f64,
+    /// Its figure out-of-sample.
+    pub outside: f64,
+    /// Its rank out-of-sample: 1 and the number of trials with a strictly worse figure.
     pub rank: u64,
 }
 
@@ -260,9 +268,9 @@ impl Splits {
         self.share(|split| 2 * split.rank <= self.trials as u64 + 1)
     }
 
-    /// Share of splits in which the best trial lost money out-of-sample.
+    /// Share of splits in which the best trial's figure is below 0 out-of-sample.
     pub fn loss_share(&self) -> f64 {
-        self.share(|split| split.sharpe_out < 0.0)
+        self.share(|split| split.outside < 0.0)
     }
 
     /// Mean of the logits.
@@ -271,16 +279,13 @@ impl Splits {
         sum / self.splits.len() as f64
     }
 
-    /// Slope of the least-squares line of out-of-sample on in-sample Sharpe ratios: below 0 where
-    /// more in-sample means less out-of-sample. NaN when all in-sample ratios are one.
+    /// Slope of the least-squares line of out-of-sample on in-sample figures: below 0 where
+    /// more in-sample means less out-of-sample. NaN when all in-sample figures are one.
     pub fn slope(&self) -> f64 {
         let n = self.splits.len() as f64;
         let mean = |of: fn(&Split) -> f64| self.splits.iter().map(of).sum::<f64>() / n;
-        let (x, y) = (mean(|s| s.sharpe_in), mean(|s| s.sharpe_out));
-        let away = self
-            .splits
-            .iter()
-            .map(|s| (s.sharpe_in - x, s.sharpe_out - y));
+        let (x, y) = (mean(|s| s.inside), mean(|s| s.outside));
+        let away = self.splits.iter().map(|s| (s.inside - x, s.outside - y));
         let (xy, xx) = away.fold((0.0, 0.0), |(xy, xx), (a, b)| (xy + a * b, xx + a * a));
         xy / xx
     }
@@ -303,43 +308,12 @@ impl Level {
         sum: [0.0; TILE],
         squares: [0.0; TILE],
     };
-
-    /// The Sharpe ratio a period of trial `at` over `n` returns, 0 when they do not vary.
-    fn sharpe(&self, at: usize, n: f64) -> f64 {
-        let (sum, squares) = (self.sum[at], self.squares[at]);
-        if is_flat(sum * sum, squares, n) {
-            return 0.0;
-        }
-        sum / n / ((squares - sum * sum / n) / (n - 1.0)).sqrt()
-    }
-}
-
-/// Whether returns with this squared sum and sum of squares do not vary but for rounding.
-#[inline]
-fn is_flat(sum_squared: f64, squares: f64, n: f64) -> bool {
-    // Not short-circuited: both sides become vector comparisons.
-    (sum_squared >= n * squares * (1.0 - FLAT_SHARE)) | (squares <= n * FLAT_SQUARE)
 }
 
 fn add(target: &mut Level, a: &Level, b: &Level) {
     for i in 0..TILE {
         target.sum[i] = a.sum[i] + b.sum[i];
         target.squares[i] = a.squares[i] + b.squares[i];
-    }
-}
-
-/// A number a trial that orders trials as their Sharpe ratios over the same `n` returns do:
-/// sum |sum| / squares. The ratio grows with it, it needs no root, and trials with equal sums have
-/// equal ones to the last bit, so that ties are ties.
-fn keys(level: &Level, n: f64, keys: &mut [f64; TILE]) {
-    let sums = level.sum.iter().zip(&level.squares);
-    for (key, (sum, squares)) in keys.iter_mut().zip(sums) {
-        let ratio = sum * sum.abs() / squares;
-        *key = if is_flat(sum * sum, *squares, n) {
-            0.0
-        } else {
-            ratio
-        };
     }
 }
 
@@ -378,6 +352,15 @@ struct Half<'a> {
     sums: &'a Level,
     /// A key a trial of the tile.
     keys: &'a [f64],
+    figure: BlockFigure,
+}
+
+impl Half<'_> {
+    /// The figure of the tile's trial `at`.
+    fn value(&self, at: usize) -> f64 {
+        self.figure
+            .value(self.sums.sum[at], self.sums.squares[at], self.n)
+    }
 }
 
 /// The best trial so far on one half.
@@ -387,8 +370,8 @@ struct Best {
     trial: usize,
     key: f64,
     key_out: f64,
-    sharpe_in: f64,
-    sharpe_out: f64,
+    inside: f64,
+    outside: f64,
 }
 
 impl Best {
@@ -399,8 +382,8 @@ impl Best {
             trial: 0,
             key: f64::NEG_INFINITY,
             key_out: 0.0,
-            sharpe_in: 0.0,
-            sharpe_out: 0.0,
+            inside: 0.0,
+            outside: 0.0,
         }
     }
 
@@ -414,8 +397,8 @@ impl Best {
             self.key = key;
             self.key_out = outside.keys[at];
             self.n = [inside.n, outside.n];
-            self.sharpe_in = inside.sums.sharpe(at, inside.n);
-            self.sharpe_out = outside.sums.sharpe(at, outside.n);
+            self.inside = inside.value(at);
+            self.outside = outside.value(at);
         }
     }
 
@@ -423,8 +406,8 @@ impl Best {
         Split {
             in_sample: self.in_sample,
             best: self.trial,
-            sharpe_in: self.sharpe_in,
-            sharpe_out: self.sharpe_out,
+            inside: self.inside,
+            outside: self.outside,
             rank: 1 + lower,
         }
     }
@@ -444,6 +427,7 @@ struct Side {
 /// or the other. The sums of a side are those of its parent and one block more, in the order of the
 /// blocks: the cost is about two additions a division, and equal trials have equal sums.
 struct Walk<'a> {
+    figure: BlockFigure,
     n: &'a [u32],
     task: &'a [usize],
     /// Sums of each block.
@@ -457,8 +441,9 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(n: &'a [u32], task: &'a [usize]) -> Self {
+    fn new(figure: BlockFigure, n: &'a [u32], task: &'a [usize]) -> Self {
         Walk {
+            figure,
             n,
             task,
             blocks: vec![Level::EMPTY; n.len()],
@@ -527,13 +512,16 @@ impl<'a> Walk<'a> {
 
     fn visit(&mut self, sides: [Side; 2], visit: &mut impl FnMut(usize, [Half; 2])) {
         for (side, key) in sides.iter().zip(&mut self.keys) {
-            keys(&self.levels[side.level], f64::from(side.n), key);
+            let level = &self.levels[side.level];
+            let n = f64::from(side.n);
+            self.figure.keys(&level.sum, &level.squares, n, key);
         }
         let half = |i: usize| Half {
             mask: sides[i].mask,
             n: f64::from(sides[i].n),
             sums: &self.levels[sides[i].level],
             keys: &self.keys[i][..self.trials],
+            figure: self.figure,
         };
         visit(self.leaf, [half(0), half(1)]);
         self.leaf += 1;

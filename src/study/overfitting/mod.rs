@@ -6,22 +6,28 @@
 //! the root of sessions a year) into a [`Sharpes`], its 16 block sums into a [`Blocks`]; a second pass asks for the returns of each trial once more. What a trial
 //! is, which trials there are, and the words for the reader are left to others.
 
+mod block_figure;
 mod cscv;
 mod deflated;
 mod second_pass;
 
 pub use crate::engine::{BLOCKS, BlockSums};
 pub use crate::metrics::trial::block_sums;
+pub use block_figure::BlockFigure;
 pub use cscv::{Blocks, Split, Splits, TRIALS_MAX, block_range};
 pub use deflated::{Sharpes, deflated_sharpe};
 pub use second_pass::SuperiorAbility;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::bootstrap::{self, GrowthIntervals, Interval};
 use crate::metrics::table::TrialTable;
 use crate::metrics::{Absent, Value, drawdown_series, min_track_record, sharpe_per_period};
 use crate::units::DAY_MICROS;
 use second_pass::{Likeness, likeness, test};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Why a figure is absent that was being computed when somebody stopped it.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// Most trials that the reality check and the SPA are made for.
 pub const SECOND_PASS_MAX: usize = 20_000;
@@ -61,6 +67,14 @@ pub struct Evidence<'a> {
     pub seed: u64,
     /// Threads; `None` for all cores.
     pub threads: Option<usize>,
+    /// Set from outside to give up what takes long.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+impl Evidence<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
 }
 
 /// What is to be thought of the best of many trials. Probabilities are fractions.
@@ -107,6 +121,27 @@ impl Judgement {
         ability.map(|a| a.reality_check_p).map_err(Clone::clone)
     }
 
+    /// Keys of the figures that are missing since the judgement was interrupted; none of a whole one.
+    pub fn interrupted(&self) -> Vec<&'static str> {
+        let is = |why: Option<String>| why.as_deref() == Some(INTERRUPTED);
+        let why = |value: &Value<f64>| value.as_ref().err().map(ToString::to_string);
+        let found = [
+            ("pbo", why(&self.pbo)),
+            ("spa_p", why(&self.spa_p())),
+            ("reality_check_p", why(&self.reality_check_p())),
+            ("trials_effective", why(&self.trials_effective)),
+            (
+                "intervals",
+                self.growth_intervals
+                    .as_ref()
+                    .err()
+                    .map(ToString::to_string),
+            ),
+        ];
+        let missing = found.into_iter().filter(|(_, why)| is(why.clone()));
+        missing.map(|(key, _)| key).collect()
+    }
+
     /// Hansen's consistent p value.
     pub fn spa_p(&self) -> Value<f64> {
         let ability = self.ability.as_ref();
@@ -131,10 +166,14 @@ pub fn judge_trials(evidence: &Evidence) -> Result<Judgement> {
     let blocks = evidence
         .blocks
         .map_err(|reason| Absent::new(reason.to_owned()));
-    let splits = blocks.and_then(|blocks| blocks.splits(evidence.threads));
+    let stop = || evidence.is_cancelled();
+    let splits = blocks.and_then(|blocks| blocks.splits_unless(&stop, evidence.threads));
     let (ability, trials_effective) = second_pass(evidence, &excess)?;
     let (returns, seed) = (evidence.returns, evidence.seed);
-    let enough = enough(excess.len());
+    let enough = enough(excess.len()).and_then(|()| match stop() {
+        true => Err(Absent::new(INTERRUPTED)),
+        false => Ok(()),
+    });
     let all = evidence.sharpes_all;
     Ok(Judgement {
         trials,
@@ -197,17 +236,28 @@ fn second_pass(evidence: &Evidence, best: &[f64]) -> Result<(Value<SuperiorAbili
         return absent(reason);
     }
     let (n, threads) = (best.len(), evidence.threads);
-    let returns = |number: usize| Ok(excess(&trial(number)?, evidence.rate));
+    let interrupted = || Absent::new(INTERRUPTED);
+    let returns = |number: usize| match evidence.is_cancelled() {
+        true => Err(Error::msg(INTERRUPTED)),
+        false => Ok(excess(&trial(number)?, evidence.rate)),
+    };
     let trials = evidence.sharpes.count();
     let count = usize::try_from(trials).unwrap_or(usize::MAX);
     if count <= SECOND_PASS_MAX {
         let block = bootstrap::block_length(best).max(BLOCK_MIN);
-        let found = test(count, n, block, evidence.seed, threads, &returns)?;
+        let found = test(count, n, block, evidence.seed, threads, &returns);
+        if evidence.is_cancelled() {
+            return absent(interrupted());
+        }
+        let found = found?;
         return Ok((Ok(found.ability), effective(&found.likeness, trials)));
     }
-    let found = likeness(&sample(count, evidence.seed), n, threads, &returns)?;
-    let reason = format!("more than {SECOND_PASS_MAX} trials");
-    Ok((Err(Absent::new(reason)), effective(&found, trials)))
+    let found = likeness(&sample(count, evidence.seed), n, threads, &returns);
+    let reason = Absent::new(format!("more than {SECOND_PASS_MAX} trials"));
+    if evidence.is_cancelled() {
+        return Ok((Err(reason), Err(interrupted())));
+    }
+    Ok((Err(reason), effective(&found?, trials)))
 }
 
 /// As how many independent trials `trials` count: c + (1 - c) m, c the mean correlation of two of
@@ -273,5 +323,6 @@ pub fn judge_table(table: &TrialTable, seed: u64, threads: Option<usize>) -> Res
         trial: Some(&trial),
         seed,
         threads,
+        cancel: None,
     })
 }

@@ -176,7 +176,9 @@ pub fn run(
     watch: Watch<'_>,
 ) -> Result<Course> {
     let shares = plan.shares();
+    // Trials sum up on their way what the Sharpe ratio needs, and nothing else.
     let wants_blocks = ask == Ask::Blocks
+        && plan.goal.key == "sharpe"
         && rows.count() == 0
         && shares.len() == 1
         && plan.choice.len() <= TRIALS_MAX as u64;

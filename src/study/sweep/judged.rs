@@ -2,18 +2,24 @@
 //! are, what maps and charts show of it, and whether the best is more than luck. Words and files are
 //! left to `report`.
 
-use crate::engine::{Outcome, simulate};
+use crate::engine::{BlockSums, Outcome, simulate};
 use crate::error::{Error, Result};
 use crate::market::{Market, date_of};
 use crate::metrics::trial::{by_session, sessions_of};
 use crate::metrics::{Metrics, of_run, returns_of_run};
 use crate::strategy::{Strategy, SweepMethod};
-use crate::study::overfitting::{Blocks, Evidence, Judgement, Sharpes, TRIALS_MAX, judge_trials};
+use crate::study::batch::each;
+use crate::study::overfitting::{
+    BLOCKS, BlockFigure, Blocks, Evidence, INTERRUPTED, Judgement, Sharpes, TRIALS_MAX,
+    judge_trials,
+};
 use crate::study::sweep::course::{Course, Plan, Rows, Stage, rank};
 use crate::study::sweep::field::{Field, Row, Watch};
 use crate::study::sweep::ranking::{Goal, Heat, Ranking, neighbours};
 use crate::study::trials::{Ask, Trials};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Trials that are run in full at most.
@@ -22,6 +28,8 @@ const RUNS_MAX: usize = 12;
 const SAMPLE_MAX: u64 = 2_000;
 /// Groups whose compiled trials the second pass keeps.
 const GROUPS_KEPT: usize = 64;
+/// Trials whose block sums are made from their returns before they are put together.
+const SUMMED_AT_ONCE: usize = 4096;
 
 /// A sweep and what is to be thought of it.
 pub struct Swept {
@@ -33,7 +41,7 @@ pub struct Swept {
     pub total: u64,
     /// Trials that were planned.
     pub planned: u64,
-    /// All of them were made.
+    /// All of them were made, and judged.
     pub is_complete: bool,
     /// Trials of each round and its share of the bars in eighths; one round unless halving.
     pub rounds: Vec<(u64, u32, u32)>,
@@ -89,7 +97,14 @@ pub struct Judging<'a> {
     pub watch: Watch<'a>,
 }
 
-/// Judges a course whose rows are `rows`.
+impl Judging<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.watch.cancel.load(Ordering::Relaxed)
+    }
+}
+
+/// Judges a course whose rows are `rows`. Cancelled, it leaves out what takes long, says so in the
+/// judgement, and is not complete.
 ///
 /// # Errors
 /// As the engine's for the best trials, and what `rows` says.
@@ -122,6 +137,7 @@ pub fn judge(
     let runs: Vec<TopRun> = best
         .take(judging.top.min(RUNS_MAX))
         .enumerate()
+        .take_while(|(at, _)| *at == 0 || !course.is_complete || !judging.is_cancelled())
         .map(|(at, row)| top_run(field, row, at == 0, judging.seed))
         .collect::<Result<_>>()?;
     let plateau = ranking
@@ -133,6 +149,9 @@ pub fn judge(
         Some(_) if !course.is_complete => Err("the sweep is not complete".to_owned()),
         Some(run) => judgement(field, plan, course, rows, &seen, run, judging)?,
     };
+    let is_judged = !judgement
+        .as_ref()
+        .is_ok_and(|j| !j.interrupted().is_empty());
     let round = |stage: &Stage| (stage.choice.len(), stage.share.0, stage.share.1);
     let fallback = match ranking.best.first() {
         Some(best) => field
@@ -146,7 +165,7 @@ pub fn judge(
         method: plan.method,
         total: field.space.total,
         planned: course.planned(),
-        is_complete: course.is_complete,
+        is_complete: course.is_complete && is_judged,
         rounds: course.stages.iter().map(round).collect(),
         ranking,
         plateau,
@@ -271,10 +290,6 @@ fn judgement(
     };
     let scale = 1.0 / sessions.scale.sessions_a_year.sqrt();
     let reason = unlike(field, plan, course, seen);
-    let blocks = match reason {
-        Some(reason) => Err(reason),
-        None => blocks(field, plan, course, rows, judging)?,
-    };
     let can_pass = reason.is_none() && seen.count <= NUMBERS_MAX;
     let numbers = if can_pass { &seen.numbers[..] } else { &[] };
     let markets = markets(field, numbers)?;
@@ -284,6 +299,13 @@ fn judgement(
         numbers,
         markets: &markets.unwrap_or_default(),
         groups: Mutex::new(BTreeMap::new()),
+    };
+    let blocks = match (reason, BlockFigure::of(plan.goal.key)) {
+        (Some(reason), _) => Err(reason),
+        (None, None) => Err("no sums over blocks give this objective"),
+        (None, Some(BlockFigure::Sharpe)) => blocks(field, plan, course, rows, judging)?,
+        (None, Some(_)) if !can_pass => Err("the returns of the trials are not at hand"),
+        (None, Some(figure)) => of_returns(figure, &passes, &rate, judging)?,
     };
     let trial = |number: usize| passes.returns(number);
     let (days, sharpes) = (days(run), seen.sharpes.scaled(scale));
@@ -300,10 +322,11 @@ fn judgement(
         periods_a_year: sessions.scale.sessions_a_year,
         sharpes: &sharpes,
         sharpes_all: sharpes_all.as_ref(),
-        blocks: blocks.as_ref().map_err(|reason| *reason),
+        blocks: blocks.as_deref().map_err(|reason| *reason),
         trial: can_pass.then_some(&trial),
         seed: judging.seed,
         threads: field.threads,
+        cancel: Some(judging.watch.cancel),
     });
     judged.map(Ok)
 }
@@ -325,29 +348,30 @@ fn unlike(field: &Field, plan: &Plan, course: &Course, seen: &Seen) -> Option<&'
         return Some("halving measures trials on unlike spans of the data");
     }
     if keys.any(|key| matches!(key, "data.start" | "data.end" | "data.bar")) {
-        return Some("the trials are of different days");
+        return Some(UNLIKE_DAYS);
     }
-    (seen.bars.0 != seen.bars.1).then_some("the trials are of different days")
+    (seen.bars.0 != seen.bars.1).then_some(UNLIKE_DAYS)
 }
 
-type BlocksOrReason = std::result::Result<Blocks, &'static str>;
+type BlocksOrReason<'a> = std::result::Result<Cow<'a, Blocks>, &'static str>;
+
+/// Too many for every split.
+const TOO_MANY: &str = "too many trials for every split of the history";
+const UNLIKE_DAYS: &str = "the trials are of different days";
 
 /// Block sums of all trials: those at hand, else of a second look at them.
-fn blocks(
+fn blocks<'a>(
     field: &Field,
     plan: &Plan,
-    course: &Course,
+    course: &'a Course,
     rows: &mut dyn Rows,
     judging: &Judging<'_>,
-) -> Result<BlocksOrReason> {
-    if plan.goal.key != "sharpe" {
-        return Ok(Err("sums in blocks give no other objective than sharpe"));
-    }
+) -> Result<BlocksOrReason<'a>> {
     if let Some(blocks) = &course.blocks {
-        return Ok(Ok(blocks.clone()));
+        return Ok(Ok(Cow::Borrowed(blocks)));
     }
     if rows.count() > TRIALS_MAX as u64 {
-        return Ok(Err("too many trials for every split of the history"));
+        return Ok(Err(TOO_MANY));
     }
     let (mut blocks, mut fits) = (Blocks::default(), true);
     let quiet = Watch {
@@ -364,10 +388,45 @@ fn blocks(
         Ok(())
     })?;
     Ok(match (whole, fits) {
-        (true, true) => Ok(blocks),
-        (true, false) => Err("the trials are of different days"),
-        (false, _) => Err("it was cancelled"),
+        (true, true) => Ok(Cow::Owned(blocks)),
+        (true, false) => Err(UNLIKE_DAYS),
+        (false, _) => Err(INTERRUPTED),
     })
+}
+
+/// Block sums of a figure that trials do not sum up on their way: from the returns of each, once more.
+fn of_returns<'a>(
+    figure: BlockFigure,
+    passes: &Passes<'_>,
+    rate: &[f64],
+    judging: &Judging<'_>,
+) -> Result<BlocksOrReason<'a>> {
+    let count = passes.numbers.len();
+    if count > TRIALS_MAX {
+        return Ok(Err(TOO_MANY));
+    }
+    let mut blocks = Blocks::new(BLOCKS, figure);
+    let numbers: Vec<usize> = (0..count).collect();
+    for some in numbers.chunks(SUMMED_AT_ONCE) {
+        let sums = each(some, passes.field.threads, |&number| -> Result<_> {
+            if judging.is_cancelled() {
+                return Ok(None);
+            }
+            let returns = passes.returns(number)?;
+            Ok(Some(figure.sums(&returns, rate, BLOCKS)))
+        });
+        for sums in sums {
+            let sums: Option<Vec<BlockSums>> = sums?;
+            let Some(sums) = sums else {
+                return Ok(Err(INTERRUPTED));
+            };
+            if !blocks.fits(&sums) {
+                return Ok(Err(UNLIKE_DAYS));
+            }
+            blocks.push(&sums);
+        }
+    }
+    Ok(Ok(Cow::Owned(blocks)))
 }
 
 /// Markets that a second pass keeps at hand.

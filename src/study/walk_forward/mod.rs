@@ -17,11 +17,10 @@ pub use windows::{Window, Windows};
 use crate::engine::{Outcome, Run, simulate_scheduled};
 use crate::error::{Error, Problem, Result};
 use crate::metrics::caveats::Caveat;
-use crate::metrics::trial::{Trial, by_session, sessions_of};
-use crate::metrics::{
-    ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compute_only, returns_of_run,
-};
+use crate::metrics::trial::Trial;
+use crate::metrics::{ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compute_only};
 use crate::portfolio::TradeStatus;
+use crate::study::judged::excess_by_session;
 use crate::study::overfitting::{Sharpes, deflated_sharpe};
 use crate::units::{BarIndex, Micros};
 use std::ops::Range;
@@ -285,21 +284,14 @@ fn seen_after(
     (tested, sharpes): (&Range<BarIndex>, &Sharpes),
 ) -> Result<Hindsight> {
     let run = candidates.run(chosen, tested)?;
-    let time = &candidates.clock()[tested.clone()];
-    let sessions = sessions_of(time, run.periods_a_year, run.bars_a_session);
-    let mut excess = by_session(returns_of_run(&run), &sessions);
-    let rate = match run.rate.is_empty() {
-        true => Vec::new(),
-        false => by_session(run.rate.clone(), &sessions),
-    };
-    excess.iter_mut().zip(&rate).for_each(|(r, f)| *r -= f);
+    let (excess, sessions_a_year) = excess_by_session(&run);
     Ok(Hindsight {
         chosen,
         values: candidates.values(chosen),
         figures: candidates.measure(chosen, tested)?,
         deflated_sharpe: deflated_sharpe(&excess, sharpes).map_err(|why| why.to_string()),
         deflated_sharpe_all: Err("no ledger of trials".to_owned()),
-        sessions_a_year: sessions.scale.sessions_a_year,
+        sessions_a_year,
         excess,
         equity: run.equity,
     })
