@@ -429,7 +429,7 @@ fn of_model(f: &mut fmt::Formatter<'_>, caveat: &Caveat) -> fmt::Result {
             coins,
         } => {
             if let Some(feature) = by_feature {
-                write!(f, "The single feature `{feature}` did as well as the model. ")?;
+                write!(f, "The single feature `{feature}` ended no lower than the model. ")?;
             }
             write!(
                 f,

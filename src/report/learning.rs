@@ -153,6 +153,16 @@ fn score_words(score: &Score) -> String {
     words.join(", ")
 }
 
+/// The scores in one line.
+pub fn headline(learning: &Learning) -> String {
+    let record = &learning.record;
+    format!(
+        "out of sample {}; in sample {}",
+        score_words(&record.out_of_sample),
+        score_words(&in_sample(record))
+    )
+}
+
 /// What the weights of a learner are.
 pub fn weight_name(learning: &Learning) -> &'static str {
     match learning.record.learner {
@@ -210,7 +220,10 @@ pub fn equities(learning: &Learning) -> Vec<(String, f64, String)> {
         (
             "with a coin".to_owned(),
             learning.coin_median(),
-            format!("median of {coins}"),
+            format!(
+                "median of {coins}, {} of them below the model",
+                learning.coins_beaten()
+            ),
         ),
     ]
 }
