@@ -12,7 +12,7 @@ use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
 use crate::strategy::Strategy;
-use crate::study::{AmongTrials, Judged, Stress};
+use crate::study::{AmongTrials, Judged, Learning, Stress};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 
@@ -126,6 +126,8 @@ pub struct Summary {
     pub stress: Stress,
     /// The run among all trials ever made on its data; `None` where nobody counted them.
     pub among: Option<AmongTrials>,
+    /// What its model learned, beside its rivals.
+    pub learning: Option<Learning>,
 }
 
 impl Summary {
@@ -155,6 +157,7 @@ impl Summary {
             caveats: judged.caveats.iter().map(warning).collect(),
             stress: judged.stress.clone(),
             among: judged.among.clone(),
+            learning: judged.learning.clone(),
         }
     }
 
