@@ -35,6 +35,7 @@ mod rules_grammar;
 mod rules_messages;
 mod rules_properties;
 mod rules_values;
+mod selectors;
 mod stories;
 mod stress;
 mod strategy_file;
