@@ -99,7 +99,7 @@ impl Sim<'_, '_> {
             })
             .collect();
         // Slots are in symbol order, which settles ties.
-        ranked.sort_by(|a, b| better(a, b));
+        ranked.sort_by(better);
         self.choose(&mut ranked, rank, bar);
         self.weigh(&mut ranked, rank, bar);
         ranked
