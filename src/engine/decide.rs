@@ -77,6 +77,7 @@ impl Sim<'_, '_> {
         }
         self.margin_call(bar, &mut wants);
         match self.decider {
+            Decider::Rules if self.selects() => self.decide_selection(bar, &mut wants),
             Decider::Rules => self.decide_rules(bar, &mut wants),
             Decider::Hold(plan) => self.decide_plan(bar, plan, &mut wants),
         }
@@ -93,6 +94,9 @@ impl Sim<'_, '_> {
         if let Decider::Hold(plan) = self.decider {
             let first = self.orders.is_empty() && bar == self.input.first;
             return (!first && plan.rebalance.is_empty()).then_some(self.input.end);
+        }
+        if self.selects() {
+            return Some(self.next_selection(bar));
         }
         if rules.hold_bars_max.is_some() {
             return None;
@@ -156,7 +160,7 @@ impl Sim<'_, '_> {
     }
 
     /// A wish to close all of a position.
-    fn closing(&self, slot: usize, reason: Reason) -> Want {
+    pub(crate) fn closing(&self, slot: usize, reason: Reason) -> Want {
         let position = &self.account.positions[slot];
         Want {
             slot,
@@ -412,7 +416,8 @@ impl Sim<'_, '_> {
         for want in entries {
             // Adding to a position, and turning one round, take no further slot.
             let needs_slot = self.account.positions[want.slot].is_flat();
-            if needs_slot && taken >= slots && matches!(self.decider, Decider::Rules) {
+            let counts = matches!(self.decider, Decider::Rules) && !self.selects();
+            if needs_slot && taken >= slots && counts {
                 self.refuse(bar, want, Reason::Slots);
                 continue;
             }
@@ -455,8 +460,12 @@ impl Sim<'_, '_> {
 
     /// Turns a wish into a waiting order. `false` when it had to be refused.
     fn place_one(&mut self, bar: BarIndex, want: &Want) -> bool {
-        let own = self.input.symbols[want.slot].own_bar(bar).unwrap_or(0);
-        let close = self.input.symbols[want.slot].bars.close[own];
+        let own = self.input.symbols[want.slot].own_bar(bar);
+        let close = match own {
+            Some(own) => self.input.symbols[want.slot].bars.close[own],
+            None => self.account.marks[want.slot],
+        };
+        let own = own.unwrap_or(0);
         let mut pending = Pending {
             order: 0,
             slot: want.slot,
@@ -493,15 +502,20 @@ impl Sim<'_, '_> {
     /// Amount, protection and price of an entry. `false` when a value that it needs is absent.
     fn prepare_entry(&self, want: &Want, own: usize, close: f64, pending: &mut Pending) -> bool {
         let strategy = self.input.strategy;
+        let signals = &self.input.symbols[want.slot].signals;
         if let Some(ask) = want.ask {
             pending.opens = Some(ask);
-            return true;
+            if !self.selects() {
+                return true;
+            }
         }
-        let signals = &self.input.symbols[want.slot].signals;
         let Some(protection) = self.protection(want, signals, own, close) else {
             return false;
         };
         pending.protection = protection;
+        if want.ask.is_some() {
+            return true;
+        }
         let at_entry = Held::default();
         let number = |id| self.input.number(want.slot, id, own, &at_entry);
         let situation = Situation {

@@ -54,6 +54,12 @@ pub(crate) struct Signals {
     pub(crate) stop: Option<Distances>,
     pub(crate) target: Option<Distances>,
     pub(crate) trail: Option<Distances>,
+    /// `[rank]`: score, `where` and `absolute`.
+    pub(crate) score: Option<ExprId>,
+    pub(crate) eligible: Option<ExprId>,
+    pub(crate) absolute: Option<ExprId>,
+    /// What the method of `[weights]` reads.
+    pub(crate) measure: Option<ExprId>,
     /// The evaluated columns that the ids point into.
     pub(crate) columns: Option<Columns>,
 }
@@ -112,6 +118,10 @@ pub(crate) struct Input<'m> {
     pub(crate) year_ends: &'m [bool],
     /// Bars on which rules decide; empty when at every bar.
     pub(crate) decides: &'m [bool],
+    /// `[weights] targets` by slot; empty without.
+    pub(crate) fixed: Vec<f64>,
+    /// Slot of `[rank] refuge`, when it is a symbol.
+    pub(crate) refuge: Option<usize>,
     /// What the rules say is decided one bar later. The columns above are shifted already; this
     /// concerns the rules about the open position, which are asked bar by bar.
     pub(crate) later: bool,
@@ -121,6 +131,11 @@ impl Input<'_> {
     /// Number of a bar's session; 0 when no rule of the run depends on sessions.
     pub(crate) fn session(&self, bar: BarIndex) -> u32 {
         self.sessions.get(bar).copied().unwrap_or(0)
+    }
+
+    /// Whether a slot belongs to the dated universe at a bar.
+    pub(crate) fn is_member(&self, _slot: usize, _bar: BarIndex) -> bool {
+        true
     }
 
     /// A number of an expression at an own bar, `None` when absent.

@@ -21,6 +21,7 @@ mod kernel;
 mod scheduled;
 mod placed;
 mod repeated;
+mod select;
 mod taxes;
 mod variation;
 

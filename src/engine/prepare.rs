@@ -2,6 +2,7 @@
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
+use crate::engine::select::decisions;
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
@@ -10,7 +11,7 @@ use crate::market::{
     period_ends_of, periods_a_year,
 };
 use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
-use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
+use crate::strategy::{Distance, Every, Rate, ScheduleDay, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -52,6 +53,10 @@ enum Slot {
     Stop,
     Target,
     Trail,
+    Score,
+    Eligible,
+    Absolute,
+    Measure,
 }
 
 impl<'m> Prepared<'m> {
@@ -133,16 +138,34 @@ impl<'m> Prepared<'m> {
         if strategy.tax.is_some() {
             self.year_ends = period_ends_of(&self.clock, Period::Year, calendar, interval);
         }
-        let period = match strategy.rules.every {
-            Every::Bar => return Ok(()),
-            Every::Day => Period::Day,
-            Every::Week => Period::Week,
-            Every::Month => Period::Month,
-            Every::Quarter => Period::Quarter,
-            Every::Year => Period::Year,
+        let last = ScheduleDay::Last;
+        let (every, day) = match (&strategy.rank, &strategy.weights) {
+            (Some(rank), _) => (rank.every, rank.day),
+            (_, Some(weights)) => (weights.every.unwrap_or(Every::Bar), weights.day),
+            (None, None) => (strategy.rules.every, last),
         };
-        self.decides = period_ends_of(&self.clock, period, calendar, interval);
+        self.decides = decisions(self.market, &self.clock, every, day);
         Ok(())
+    }
+
+    /// `[weights] targets` by slot of an account.
+    fn fixed_targets(&self, tapes: &[usize]) -> Vec<f64> {
+        let Some(weights) = &self.strategy.weights else {
+            return Vec::new();
+        };
+        let of_tape = |tape: &usize| {
+            let symbol = &self.market.tapes[*tape].symbol;
+            let target = weights.targets().iter().find(|(name, _)| name == symbol);
+            target.map_or(0.0, |(_, weight)| *weight)
+        };
+        tapes.iter().map(of_tape).collect()
+    }
+
+    /// Slot of `[rank] refuge`.
+    fn refuge(&self, tapes: &[usize]) -> Option<usize> {
+        let symbol = self.strategy.rank.as_ref()?.refuge_symbol()?;
+        let of_tape = |tape: &usize| self.market.tapes[*tape].symbol == symbol;
+        tapes.iter().position(of_tape)
     }
 
     /// Bars on which rules decide; empty when at every bar.
@@ -242,6 +265,8 @@ impl<'m> Prepared<'m> {
             index_yield: &self.index_yield,
             year_ends: &self.year_ends,
             decides: &self.decides,
+            fixed: self.fixed_targets(tapes),
+            refuge: self.refuge(tapes),
             later: false,
         }
     }
@@ -268,6 +293,10 @@ impl<'m> Prepared<'m> {
                 Slot::Stop => signals.stop = Some(Distances::Column(id)),
                 Slot::Target => signals.target = Some(Distances::Column(id)),
                 Slot::Trail => signals.trail = Some(Distances::Column(id)),
+                Slot::Score => signals.score = Some(id),
+                Slot::Eligible => signals.eligible = Some(id),
+                Slot::Absolute => signals.absolute = Some(id),
+                Slot::Measure => signals.measure = Some(id),
             }
         }
         self.fixed_distances(&mut signals);
@@ -334,13 +363,23 @@ impl<'m> Prepared<'m> {
 
 /// The symbols that the strategy trades, as market indices.
 pub(crate) fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
-    if strategy.data.symbols.is_empty() {
+    let of_selector = strategy.symbols_of_selector();
+    let targets = strategy
+        .weights
+        .as_ref()
+        .is_some_and(|w| !w.targets().is_empty());
+    if strategy.data.symbols.is_empty() && !targets && of_selector.is_empty() {
         return Ok((0..market.tapes.len()).collect());
     }
     let known = || market.tapes.iter().map(|t| t.symbol.as_str());
     let mut problems = Vec::new();
-    let mut universe = Vec::new();
-    for symbol in &strategy.data.symbols {
+    // Fixed targets are a universe of their own; a refuge joins all others.
+    let mut universe: Vec<usize> = match strategy.data.symbols.is_empty() && !targets {
+        true => (0..market.tapes.len()).collect(),
+        false => Vec::new(),
+    };
+    let named = strategy.data.symbols.iter().map(String::as_str);
+    for symbol in named.chain(of_selector) {
         match market.index_of(symbol) {
             Some(index) => universe.push(index),
             None => {
@@ -614,7 +653,11 @@ fn slot_of(key: &str) -> Option<Slot> {
         "rules.cover" => Slot::Cover,
         "rules.priority" => Slot::Priority,
         "fill.price" => Slot::Price,
-        "size.method" => Slot::Volatility,
+        "size.method" | "rank.weight" => Slot::Volatility,
+        "rank.score" => Slot::Score,
+        "rank.where" => Slot::Eligible,
+        "rank.absolute" => Slot::Absolute,
+        "weights.method" => Slot::Measure,
         "stops.stop" => Slot::Stop,
         "stops.target" => Slot::Target,
         "stops.trail" => Slot::Trail,

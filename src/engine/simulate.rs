@@ -6,6 +6,7 @@
 use crate::engine::decide::Decider;
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::pending::Pending;
+use crate::engine::select::Selection;
 use crate::engine::taxes::Taxes;
 use crate::execution::fill::{BarPrices, gapped, touched};
 use crate::execution::{Order, Outcome, Reason};
@@ -88,6 +89,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) live_said: Vec<crate::engine::later::LiveSaid>,
     /// Lots and taxes; `None` without `[tax]`.
     pub(crate) taxes: Option<Taxes>,
+    /// What the selections of `[rank]` and `[weights]` left behind.
+    pub(crate) selection: Selection,
     /// See [`is_plain`].
     plain: bool,
     record: Record,
@@ -133,6 +136,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             wants: Vec::new(),
             live_said: Vec::new(),
             taxes,
+            selection: Selection::default(),
             plain: is_plain(input, detail == Detail::Full),
             record,
         }

@@ -38,6 +38,7 @@ mod rules_grammar;
 mod rules_messages;
 mod rules_properties;
 mod rules_values;
+mod selectors;
 mod stories;
 mod stress;
 mod strategy_file;
