@@ -362,14 +362,7 @@ impl fmt::Display for Caveat {
                 "Rules read {}: adjusted prices know of later splits and dividends. Use close with [data] actions.",
                 listed(columns)
             ),
-            Caveat::Unpaid {
-                withdrawals,
-                amount,
-            } => write!(
-                f,
-                "{withdrawals} {} not paid in full, {amount:.2} in all: the account had no more. Take out less, or later.",
-                if *withdrawals == 1 { "withdrawal was" } else { "withdrawals were" }
-            ),
+            Caveat::Unpaid { withdrawals: n, amount } => unpaid(f, *n, *amount),
             Caveat::BenchmarkIncomplete { symbols } => write!(
                 f,
                 "The benchmark leaves out {}, without a bar on the first day. Start later for a fair comparison.",
@@ -384,6 +377,17 @@ fn few_trades(f: &mut fmt::Formatter<'_>, closed: usize) -> fmt::Result {
     write!(
         f,
         "{closed} closed {trades}: fewer than {TRADES_MIN} say little. Test longer, or on more symbols."
+    )
+}
+
+fn unpaid(f: &mut fmt::Formatter<'_>, withdrawals: usize, amount: f64) -> fmt::Result {
+    let were = match withdrawals {
+        1 => "withdrawal was",
+        _ => "withdrawals were",
+    };
+    write!(
+        f,
+        "{withdrawals} {were} not paid in full, {amount:.2} in all: the account had no more. Take out less, or later."
     )
 }
 
