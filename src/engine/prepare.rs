@@ -146,7 +146,7 @@ impl<'m> Prepared<'m> {
             (_, Some(weights)) => (weights.every.unwrap_or(Every::Bar), weights.day),
             (None, None) => (strategy.rules.every, last),
         };
-        self.decides = decisions(self.market, &self.clock, every, day);
+        self.decides = decisions(&self.market, &self.clock, every, day);
         Ok(())
     }
 

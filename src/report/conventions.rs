@@ -269,9 +269,10 @@ fn flow(flow: &Cashflow) -> String {
         Some(Every::Quarter) => format!("on the {on} of every quarter"),
         Some(Every::Year) => format!("on the {on} of every year"),
     };
-    let grows = match flow.grow {
-        grow if grow == 0.0 => String::new(),
-        grow => format!(", {} more a year", figure::given_percent(grow)),
+    let grows = if flow.grow == 0.0 {
+        String::new()
+    } else {
+        format!(", {} more a year", figure::given_percent(flow.grow))
     };
     let spent = match flow.invest {
         Invest::NextDecision => "",
