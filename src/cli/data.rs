@@ -6,8 +6,10 @@ use crate::cli::page::paragraph;
 use crate::cli::{Context, Exit, Format};
 use papertape::error::Result;
 use papertape::market::audit::{Audit, Finding, Severity, audit};
+use papertape::market::chain::{ChainCoverage, ChainOptions, Chains, holds_chains};
 use papertape::market::{
-    Calendar, Coverage, Market, ReadOptions, SymbolCoverage, coverage, import, show_time,
+    Calendar, Coverage, Market, ReadOptions, SymbolCoverage, coverage, import, import_chains,
+    show_time,
 };
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -32,17 +34,17 @@ enum What {
         #[arg(long, value_name = "nyse|weekdays|24/7|none", value_parser = calendar)]
         calendar: Option<Calendar>,
     },
-    /// Symbols, ranges, bars, missing sessions, actions
+    /// Symbols, ranges, bars, missing sessions, actions; of option chains: contracts and columns
     Show {
-        /// Files or folders of prices
+        /// Files or folders of prices, or of option chains
         #[arg(required = true, value_name = "SOURCE")]
         sources: Vec<PathBuf>,
         #[command(flatten)]
         reading: Reading,
     },
-    /// Write the prices as Parquet in the native layout, a file a symbol
+    /// Write prices or option chains as Parquet in the native layout, a file a symbol
     Import {
-        /// File or folder of prices
+        /// File or folder of prices, or of option chains
         #[arg(value_name = "SOURCE")]
         source: PathBuf,
         /// Folder to write to
@@ -62,7 +64,7 @@ struct Reading {
     /// Which column of the data is meant, for example `close=Last`
     #[arg(long, value_name = "OURS=THEIRS", value_parser = pair, value_delimiter = ',')]
     columns: Vec<(String, String)>,
-    /// Only these symbols
+    /// Only these symbols; one names the underlying of a chain that does not
     #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
     symbols: Vec<String>,
 }
@@ -74,6 +76,19 @@ impl Reading {
             columns: self.columns.clone(),
             actions: self.actions.clone(),
             ..ReadOptions::default()
+        }
+    }
+}
+
+impl Reading {
+    fn chains(&self) -> ChainOptions {
+        let only = match self.symbols.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        ChainOptions {
+            underlying: only,
+            symbols: self.symbols.clone(),
         }
     }
 }
@@ -95,7 +110,12 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
             out,
             reading,
         } => {
-            let done = import(&source, &out, &reading.options())?;
+            let chains = holds_chains(&source);
+            let done = if chains {
+                import_chains(&source, &out, &reading.chains())?
+            } else {
+                import(&source, &out, &reading.options())?
+            };
             for note in &done.notes {
                 io.note(note);
             }
@@ -103,8 +123,10 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
                 io.print(format_args!("{}\n", file.display()));
             }
             io.note(format_args!(
-                "{} bars of {} symbols written",
-                done.bars, done.symbols
+                "{} {} of {} symbols written",
+                done.bars,
+                if chains { "quotes" } else { "bars" },
+                done.symbols
             ));
             Ok(Exit::Done)
         }
@@ -264,8 +286,16 @@ fn csv_text(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String 
 }
 
 fn show(sources: &[PathBuf], reading: &Reading, io: &mut Context) -> Result<Exit> {
+    let (chains, sources): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        sources.iter().partition(|source| holds_chains(source));
+    if !chains.is_empty() {
+        show_chains(&chains, reading, io)?;
+    }
+    if sources.is_empty() {
+        return Ok(Exit::Done);
+    }
     let mut all = Vec::new();
-    for source in sources {
+    for source in &sources {
         let seen = coverage(&Market::read(source, &reading.options())?);
         for note in &seen.notes {
             io.note(note);
@@ -286,6 +316,101 @@ fn show(sources: &[PathBuf], reading: &Reading, io: &mut Context) -> Result<Exit
         Format::Csv => io.print(show_csv(&all)),
     }
     Ok(Exit::Done)
+}
+
+fn show_chains(sources: &[&PathBuf], reading: &Reading, io: &mut Context) -> Result<()> {
+    let mut csv = Vec::new();
+    for source in sources {
+        let chains = Chains::read(source, &reading.chains())?;
+        for note in chains.notes() {
+            io.note(note);
+        }
+        let seen = chains.coverage();
+        match io.format {
+            Format::Table => io.print(chains_text(&source.display().to_string(), &chains, &seen)),
+            Format::Json => io.print(format_args!("{}\n", chains_json(&chains, &seen))),
+            Format::Csv => csv.extend(seen),
+        }
+    }
+    if io.format == Format::Csv {
+        io.print(chains_csv(&csv));
+    }
+    Ok(())
+}
+
+fn chains_text(source: &str, chains: &Chains, seen: &[ChainCoverage]) -> String {
+    let mut layouts: Vec<&str> = chains.files().iter().map(|(_, layout)| *layout).collect();
+    layouts.dedup();
+    let mut text = format!(
+        "{source}: option chains, {}, {} ({})\n",
+        counted(chains.len(), "quote"),
+        counted(chains.files().len(), "file"),
+        layouts.join(", ")
+    );
+    for chain in seen {
+        text.push_str(&format!(
+            "  {}: {} to {}, {}, {}, {}\n",
+            chain.underlying,
+            show_time(chain.first),
+            show_time(chain.last),
+            counted(chain.moments, "moment"),
+            counted(chain.contracts, "contract"),
+            counted(chain.expirations, "expiration")
+        ));
+        text.push_str(&format!(
+            "    roots {}; columns {}\n",
+            chain.roots.join(", "),
+            chain.columns.join(", ")
+        ));
+    }
+    text
+}
+
+fn chains_json(chains: &Chains, seen: &[ChainCoverage]) -> Value {
+    let files: Vec<Value> = chains
+        .files()
+        .iter()
+        .map(|(file, layout)| json!({"file": file, "layout": layout}))
+        .collect();
+    let all: Vec<Value> = seen
+        .iter()
+        .map(|c| {
+            json!({
+                "underlying": c.underlying, "roots": c.roots, "first": show_time(c.first),
+                "last": show_time(c.last), "moments": c.moments, "quotes": c.quotes,
+                "contracts": c.contracts, "expirations": c.expirations, "columns": c.columns,
+            })
+        })
+        .collect();
+    json!({"schema": 1, "quotes": chains.len(), "files": files, "chains": all})
+}
+
+fn chains_csv(seen: &[ChainCoverage]) -> String {
+    let header = [
+        "underlying",
+        "roots",
+        "first",
+        "last",
+        "moments",
+        "quotes",
+        "contracts",
+        "expirations",
+        "columns",
+    ];
+    let rows = seen.iter().map(|c| {
+        vec![
+            c.underlying.clone(),
+            c.roots.join(" "),
+            show_time(c.first),
+            show_time(c.last),
+            c.moments.to_string(),
+            c.quotes.to_string(),
+            c.contracts.to_string(),
+            c.expirations.to_string(),
+            c.columns.join(" "),
+        ]
+    });
+    csv_text(&header, rows)
 }
 
 fn moment(time: Option<i64>) -> String {

@@ -4,6 +4,7 @@
 //! in `chain.rs`, files that hold no prices in `table.rs`. Repeated findings of a kind are one
 //! finding with a count and its first rows, so that a file has a handful of lines.
 
+mod arbitrage;
 mod chain;
 mod gaps;
 mod moves;
@@ -13,6 +14,7 @@ mod tape;
 use crate::error::{Error, Problem, Result};
 use crate::market::actions::{Action, read_actions};
 use crate::market::calendar::Calendar;
+use crate::market::chain::is_chain;
 use crate::market::load::{RawTape, ReadOptions, read_raw};
 use crate::units::Micros;
 use std::collections::BTreeMap;
@@ -172,6 +174,10 @@ kinds! {
     ChainMissingDates "chain_missing_dates" Warning;
     /// Implied volatilities of 0: not computed.
     ChainNoVolatility "chain_no_volatility" Note;
+    /// An underlying price that puts and calls deny.
+    ChainSpotMismatch "chain_spot_mismatch" Severe;
+    /// Quotes that contradict each other or the underlying.
+    ChainArbitrage "chain_arbitrage" Warning;
     /// Cells that could not be read.
     ChainUnreadable "chain_unreadable" Severe;
 }
@@ -298,7 +304,7 @@ fn files_of(source: &Path) -> Result<Vec<PathBuf>> {
         if path.is_file()
             && !name.starts_with('.')
             && name != "actions.csv"
-            && ENDINGS.contains(&ending)
+            && (ENDINGS.contains(&ending) || (ending == "zip" && is_chain(&path)))
         {
             files.push(path);
         }
@@ -346,11 +352,22 @@ fn actions_of(source: &Path, options: &ReadOptions, audit: &mut Audit) -> Vec<Ac
 /// Looks at one file: prices are left in `tapes`, anything else is judged at once.
 fn audit_file(path: &Path, options: &ReadOptions, audit: &mut Audit, tapes: &mut Vec<RawTape>) {
     let file = path.display().to_string();
+    if is_chain(path) {
+        let (findings, rows) = chain::audit_chain(path, &file);
+        audit.files.push(AuditedFile {
+            file,
+            holds: table::Holds::Chain.name(),
+            rows,
+            symbols: 0,
+        });
+        audit.findings.extend(findings);
+        return;
+    }
     if let Some(table) = table::sniff(path)
         && table.holds != table::Holds::Prices
     {
         let (findings, rows) = match table.holds {
-            table::Holds::Chain => chain::audit_chain(path, &file, &table),
+            table::Holds::Chain => (chain::no_chain(&file, &table), 0),
             _ => table::audit_table(path, &file, &table),
         };
         audit.files.push(AuditedFile {

@@ -13,6 +13,7 @@ mod moment;
 mod rows;
 mod zone;
 pub mod load;
+pub mod chain;
 mod save;
 mod resample;
 mod seal;
@@ -30,7 +31,7 @@ pub use coverage::{Coverage, SymbolCoverage, coverage};
 pub use learned::{Learned, LearnedFit, MODEL};
 pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
-pub use save::{Cells, Imported, import, write_table, write_table_in_parts};
+pub use save::{Cells, Imported, import, import_chains, write_table, write_table_in_parts};
 pub use seal::Holdout;
 
 use crate::error::Result;

@@ -2,6 +2,7 @@
 //! `open high low close volume` and further columns. Reading such a file gives the same bars.
 
 use crate::error::{Error, Problem, Result};
+use crate::market::chain::{ChainOptions, Chains};
 use crate::market::load::{ESCAPES, existing};
 use crate::market::{Bars, Market, ReadOptions};
 use crate::units::{DAY_MICROS, Micros};
@@ -60,6 +61,29 @@ pub fn import(source: &Path, out: &Path, options: &ReadOptions) -> Result<Import
             Ok(())
         })?;
         done.files.push(target);
+    }
+    Ok(done)
+}
+
+/// Reads chains in any layout that [`Chains::read`] knows and writes those of each underlying to
+/// `out/UNDERLYING_chain.parquet` (zstd) in the native layout, replacing such a file in one step.
+/// [`Imported::bars`] counts quotes.
+///
+/// # Errors
+/// As [`Chains::read`], or a file cannot be written.
+pub fn import_chains(source: &Path, out: &Path, options: &ChainOptions) -> Result<Imported> {
+    let chains = Chains::read(source, options)?;
+    std::fs::create_dir_all(out).map_err(|e| cannot(&e, out))?;
+    let mut done = Imported {
+        notes: chains.notes().to_vec(),
+        bars: chains.len(),
+        ..Imported::default()
+    };
+    for underlying in chains.underlyings() {
+        let path = out.join(format!("{}_chain.parquet", file_stem(underlying)));
+        write_table(&path, &chains.table(underlying))?;
+        done.files.push(path);
+        done.symbols += 1;
     }
     Ok(done)
 }

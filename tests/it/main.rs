@@ -14,6 +14,7 @@ mod audit;
 mod calendar;
 mod calibration;
 mod causality;
+mod chain;
 mod chart;
 mod chart_trials;
 mod cli;

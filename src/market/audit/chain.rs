@@ -1,11 +1,11 @@
 //! Findings about option chains: quotes on closed days, of expired contracts, copied from another
 //! date, empty, or cut through by a split.
 
-use super::table::{EXPIRATIONS, QUOTE_TIMES, STRIKES, Table};
-use super::{Finding, FindingKind, Findings, counted, moves};
+use super::table::Table;
+use super::{Finding, FindingKind, Findings, arbitrage, counted, moves};
+use crate::instrument::Right;
 use crate::market::calendar::{Calendar, date_of};
-use crate::market::load::parquet_cells;
-use crate::market::moment;
+use crate::market::chain::{Field, RawQuotes, read_raw};
 use crate::units::{DAY_MICROS, Micros};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,22 +19,22 @@ const COPY_SHARE: f64 = 0.9;
 const SPLIT_LOG_MIN: f64 = 0.336_472_236_621_212_9;
 
 /// A contract: underlying and root (as numbers), expiration, strike (bits), call or put.
-type Contract = (u32, Micros, u64, u8);
+pub(super) type Contract = (u32, Micros, u64, Right);
 
 /// One row of a chain.
-struct Quote {
-    line: u64,
-    time: Micros,
-    contract: Contract,
+pub(super) struct Quote {
+    pub(super) line: u64,
+    pub(super) time: Micros,
+    pub(super) contract: Contract,
     /// Bid and ask, or open and close where the chain has bars of mid prices.
-    bid: f64,
-    ask: f64,
+    pub(super) bid: f64,
+    pub(super) ask: f64,
     volatility: f64,
-    underlying: f64,
+    pub(super) underlying: f64,
 }
 
 impl Quote {
-    fn day(&self) -> i64 {
+    pub(super) fn day(&self) -> i64 {
         self.time.div_euclid(DAY_MICROS)
     }
     fn is_zero(&self) -> bool {
@@ -45,248 +45,103 @@ impl Quote {
     }
 }
 
-/// Where the columns of a chain stand.
-struct Columns {
-    time: usize,
-    expiration: usize,
-    strike: usize,
-    kind: Option<usize>,
-    name: Option<usize>,
-    root: Option<usize>,
-    bid: Option<usize>,
-    ask: Option<usize>,
-    volatility: Option<usize>,
-    underlying: Option<usize>,
-    has_quotes: bool,
-}
-
-impl Columns {
-    fn of(table: &Table) -> Option<Columns> {
-        let (bid, ask) = (
-            table.find(&["bid", "bid_price"]),
-            table.find(&["ask", "ask_price"]),
-        );
-        let has_quotes = bid.is_some() && ask.is_some();
-        Some(Columns {
-            time: table.find(QUOTE_TIMES)?,
-            expiration: table.find(EXPIRATIONS)?,
-            strike: table.find(STRIKES)?,
-            kind: table.find(&[
-                "type",
-                "option_type",
-                "right",
-                "call_put",
-                "put_call",
-                "cp_flag",
-            ]),
-            name: table.find(&[
-                "underlying",
-                "underlying_symbol",
-                "symbol",
-                "ticker",
-                "act_symbol",
-            ]),
-            root: table.find(&["root"]),
-            bid: if has_quotes {
-                bid
-            } else {
-                table.find(&["open", "close", "last"])
-            },
-            ask: if has_quotes {
-                ask
-            } else {
-                table.find(&["close", "last", "open"])
-            },
-            volatility: table.find(&["implied_vol", "implied_volatility", "iv", "vol"]),
-            underlying: table.find(&["underlying_price", "underlying_last", "stock_price", "spot"]),
-            has_quotes,
-        })
-    }
-
-    /// The columns of numbers beside the strike.
-    fn numbers(&self) -> [Option<usize>; 4] {
-        [self.bid, self.ask, self.volatility, self.underlying]
-    }
-}
-
 /// Findings about a chain, and how many rows it has.
-pub(super) fn audit_chain(path: &Path, file: &str, table: &Table) -> (Vec<Finding>, usize) {
+pub(super) fn audit_chain(path: &Path, file: &str) -> (Vec<Finding>, usize) {
     let mut found = Vec::new();
     let mut findings = Findings {
         file,
         symbol: "",
         found: &mut found,
     };
-    let Some(columns) = Columns::of(table) else {
-        let what = format!(
-            "an option chain without a quote date (columns {})",
-            table.names.join(", ")
-        );
-        findings.add_counted(
-            FindingKind::ChainUnreadable,
-            &[1],
-            1,
-            what,
-            "name the column quote_date",
-        );
-        return (found, 0);
-    };
-    let quotes = match read(path, table, &columns, &mut findings) {
-        Ok(quotes) => quotes,
-        Err(message) => {
+    let raw = match read_raw(path, None) {
+        Ok(raw) => raw,
+        Err(error) => {
+            let message = error.problems().first().map(|p| p.message.clone());
             findings.add_counted(
                 FindingKind::ChainUnreadable,
                 &[],
                 1,
-                message,
+                message.unwrap_or_default(),
                 "check the file",
             );
             return (found, 0);
         }
     };
+    let bad: Vec<u64> = raw.bad.iter().map(|(line, _)| *line).collect();
+    let what = raw.bad.first().map_or("", |(_, what)| *what);
+    findings.add(
+        FindingKind::ChainUnreadable,
+        &bad,
+        |n| {
+            format!(
+                "{} that are no quotes; the first has {what}",
+                counted(n, "row")
+            )
+        },
+        "mend the cells or take the rows out",
+    );
+    let has_quotes = raw.has(Field::Bid) && raw.has(Field::Ask);
+    let quotes = quotes_of(&raw, has_quotes);
+    drop(raw);
     if quotes.is_empty() {
         return (found, 0);
     }
     summary(&quotes, &mut findings);
     order(&quotes, &mut findings);
     dates(&quotes, &mut findings);
-    let zero_days = zeros(&quotes, &columns, &mut findings);
+    let zero_days = zeros(&quotes, has_quotes, &mut findings);
     copies(&quotes, &zero_days, &mut findings);
+    arbitrage::judge(&quotes, has_quotes, &mut findings);
     (found, quotes.len())
 }
 
-/// The rows of a chain; those without a date, expiration or strike are a finding.
-fn read(
-    path: &Path,
-    table: &Table,
-    columns: &Columns,
-    findings: &mut Findings<'_>,
-) -> Result<Vec<Quote>, String> {
-    let mut rows = Rows::default();
-    match table.delimiter {
-        Some(_) => read_text(path, table, columns, &mut rows)?,
-        None => read_parquet(path, columns, &mut rows)?,
-    }
-    findings.add(
-        FindingKind::ChainUnreadable,
-        &rows.bad,
-        |n| {
-            format!(
-                "{} without a date, expiration or strike that can be read",
-                counted(n, "row")
-            )
-        },
-        "mend the cells or take the rows out",
+/// A table with strikes and expirations that is no chain.
+pub(super) fn no_chain(file: &str, table: &Table) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut findings = Findings {
+        file,
+        symbol: "",
+        found: &mut found,
+    };
+    let what = format!(
+        "an option chain without a quote date or a type (columns {})",
+        table.names.join(", ")
     );
-    Ok(rows.quotes)
+    let cure = "name the columns quote_date and type";
+    findings.add_counted(FindingKind::ChainUnreadable, &[1], 1, what, cure);
+    found
 }
 
-/// Rows as they are read, from text or from Parquet.
-#[derive(Default)]
-struct Rows {
-    quotes: Vec<Quote>,
-    /// Lines that are no quote.
-    bad: Vec<u64>,
-    /// Numbers of the underlyings and roots.
-    names: BTreeMap<(Vec<u8>, Vec<u8>), u32>,
-}
-
-/// One row: what tells the contract, then bid, ask, volatility, underlying price.
-struct Cells<'a> {
-    line: u64,
-    time: Option<Micros>,
-    expiration: Option<Micros>,
-    strike: f64,
-    name: &'a [u8],
-    root: &'a [u8],
-    kind: &'a [u8],
-    numbers: [f64; 4],
-}
-
-impl Rows {
-    fn push(&mut self, cells: &Cells<'_>) {
-        let (Some(time), Some(expiration), true) =
-            (cells.time, cells.expiration, cells.strike > 0.0)
-        else {
-            self.bad.push(cells.line);
-            return;
-        };
-        let known = self.names.len() as u32;
-        let name = (cells.name.to_vec(), cells.root.to_vec());
-        let name = *self.names.entry(name).or_insert(known);
-        let kind = cells
-            .kind
-            .first()
-            .copied()
-            .unwrap_or(b'?')
-            .to_ascii_lowercase();
-        let [bid, ask, volatility, underlying] = cells.numbers;
-        self.quotes.push(Quote {
-            line: cells.line,
-            time,
-            contract: (name, expiration, cells.strike.to_bits(), kind),
-            bid,
-            ask,
-            volatility,
-            underlying,
-        });
-    }
-}
-
-fn read_text(path: &Path, table: &Table, columns: &Columns, rows: &mut Rows) -> Result<(), String> {
-    let mut reader = table
-        .rows(path)
-        .map_err(|e| format!("can't be read: {e}"))?;
-    for record in reader.byte_records() {
-        let row = record.map_err(|e| format!("can't be read: {e}"))?;
-        let cell = |i: Option<usize>| i.and_then(|i| row.get(i)).unwrap_or_default();
-        let number = |i: Option<usize>| fast_float2::parse(cell(i)).unwrap_or(f64::NAN);
-        rows.push(&Cells {
-            line: row.position().map_or(0, csv::Position::line),
-            time: moment::parse(cell(Some(columns.time))),
-            expiration: moment::parse(cell(Some(columns.expiration))),
-            strike: number(Some(columns.strike)),
-            name: cell(columns.name),
-            root: cell(columns.root),
-            kind: cell(columns.kind),
-            numbers: columns.numbers().map(number),
-        });
-    }
-    Ok(())
-}
-
-fn read_parquet(path: &Path, columns: &Columns, rows: &mut Rows) -> Result<(), String> {
-    let numbers: Vec<usize> = columns.numbers().into_iter().flatten().collect();
-    let texts: Vec<usize> = [columns.name, columns.root, columns.kind]
-        .into_iter()
-        .flatten()
-        .collect();
-    let strikes = [&[columns.strike][..], &numbers].concat();
-    let read = parquet_cells(path, &[columns.time, columns.expiration], &strikes, &texts);
-    let cells = read.map_err(|e| e.to_string())?;
-    let number = |i: Option<usize>, row: usize| {
-        let at = numbers.iter().position(|n| Some(*n) == i);
-        at.map_or(f64::NAN, |at| cells.numbers[at + 1][row])
+fn quotes_of(raw: &RawQuotes, has_quotes: bool) -> Vec<Quote> {
+    let number = |field: Field, row: usize| {
+        let column = &raw.numbers[field as usize];
+        column.get(row).copied().unwrap_or(f64::NAN)
     };
-    let text = |i: Option<usize>, row: usize| {
-        let at = texts.iter().position(|n| Some(*n) == i);
-        at.and_then(|at| cells.texts[at][row].as_deref())
-            .unwrap_or_default()
-            .as_bytes()
+    let last = if raw.has(Field::Last) {
+        Field::Last
+    } else {
+        Field::Open
     };
-    for row in 0..cells.moments[0].len() {
-        rows.push(&Cells {
-            line: row as u64 + 1,
-            time: cells.moments[0][row],
-            expiration: cells.moments[1][row],
-            strike: cells.numbers[0][row],
-            name: text(columns.name, row),
-            root: text(columns.root, row),
-            kind: text(columns.kind, row),
-            numbers: columns.numbers().map(|i| number(i, row)),
-        });
-    }
-    Ok(())
+    let (bid, ask) = match (has_quotes, raw.has(Field::Open)) {
+        (true, _) => (Field::Bid, Field::Ask),
+        (false, true) => (Field::Open, last),
+        (false, false) => (last, last),
+    };
+    let quote = |row: usize| Quote {
+        line: u64::from(raw.line[row]),
+        time: raw.time[row],
+        contract: (
+            u32::from(raw.underlying[row]) << 16 | u32::from(raw.root[row]),
+            Micros::from(raw.expiration[row]) * DAY_MICROS,
+            raw.strike[row].to_bits(),
+            raw.right[row],
+        ),
+        bid: number(bid, row),
+        ask: number(ask, row),
+        volatility: number(Field::Volatility, row),
+        underlying: number(Field::UnderlyingPrice, row),
+    };
+    (0..raw.len()).map(quote).collect()
 }
 
 /// Lines of the quotes that a test picks.
@@ -412,7 +267,7 @@ fn dates(quotes: &[Quote], findings: &mut Findings<'_>) {
 }
 
 /// The first few of a list.
-fn some(list: &[String]) -> String {
+pub(super) fn some(list: &[String]) -> String {
     const NAMED: usize = 5;
     let mut text = list[..list.len().min(NAMED)].join(", ");
     if list.len() > NAMED {
@@ -422,7 +277,7 @@ fn some(list: &[String]) -> String {
 }
 
 /// Prices and volatilities of 0, crossed quotes; gives the dates on which all is 0.
-fn zeros(quotes: &[Quote], columns: &Columns, findings: &mut Findings<'_>) -> BTreeSet<i64> {
+fn zeros(quotes: &[Quote], has_quotes: bool, findings: &mut Findings<'_>) -> BTreeSet<i64> {
     let mut zero: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
     for quote in quotes {
         let of_day = zero.entry(quote.day()).or_default();
@@ -470,7 +325,7 @@ fn zeros(quotes: &[Quote], columns: &Columns, findings: &mut Findings<'_>) -> BT
         },
         "no market was recorded: such contracts can't be traded or marked there",
     );
-    if columns.has_quotes {
+    if has_quotes {
         one_sided(quotes, findings);
     }
     findings.add(

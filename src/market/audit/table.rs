@@ -117,17 +117,7 @@ pub(super) fn sniff(path: &Path) -> Option<Table> {
     (table.delimiter.is_some() || table.holds == Holds::Chain).then_some(table)
 }
 
-pub(super) const QUOTE_TIMES: &[&str] = &[
-    "quote_date",
-    "quotedate",
-    "timestamp",
-    "quote_time",
-    "datetime",
-    "trade_date",
-    "data_date",
-    "date",
-];
-pub(super) const EXPIRATIONS: &[&str] = &[
+const EXPIRATIONS: &[&str] = &[
     "expiration",
     "expiry",
     "expire_date",
@@ -135,7 +125,7 @@ pub(super) const EXPIRATIONS: &[&str] = &[
     "exp_date",
     "expirationdate",
 ];
-pub(super) const STRIKES: &[&str] = &["strike", "strike_price"];
+const STRIKES: &[&str] = &["strike", "strike_price"];
 const PRICES: &[&str] = &[
     "close",
     "close/last",
