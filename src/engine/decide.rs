@@ -75,10 +75,16 @@ impl Sim<'_, '_> {
         if self.input.later {
             self.note_live(bar);
         }
+        if self.taxes.is_some() {
+            self.end_stand_ins(bar);
+        }
         self.margin_call(bar, &mut wants);
         match self.decider {
             Decider::Rules => self.decide_rules(bar, &mut wants),
             Decider::Hold(plan) => self.decide_plan(bar, plan, &mut wants),
+        }
+        if self.taxes.is_some() {
+            self.harvest(bar, &mut wants);
         }
         if !wants.is_empty() {
             self.place(bar, &wants);
@@ -156,7 +162,7 @@ impl Sim<'_, '_> {
     }
 
     /// A wish to close all of a position.
-    fn closing(&self, slot: usize, reason: Reason) -> Want {
+    pub(crate) fn closing(&self, slot: usize, reason: Reason) -> Want {
         let position = &self.account.positions[slot];
         Want {
             slot,
@@ -186,6 +192,13 @@ impl Sim<'_, '_> {
             let Some(own) = self.input.symbols[slot].own_bar(bar) else {
                 continue;
             };
+            if let Some(partner) = self.stand_in(slot) {
+                self.decide_through((slot, own), partner, bar, scheduled, wants);
+                continue;
+            }
+            if self.is_stand_in(slot) {
+                continue;
+            }
             let mut says = self.says(slot, own);
             if !scheduled {
                 // Rules wait for their day; the time that a position may be held does not.
@@ -321,7 +334,7 @@ impl Sim<'_, '_> {
         (again && !self.waits(slot, false)).then(|| self.opening(slot, own, side, None))
     }
 
-    fn opening(&self, slot: usize, own: usize, side: Side, closes: Option<f64>) -> Want {
+    pub(crate) fn opening(&self, slot: usize, own: usize, side: Side, closes: Option<f64>) -> Want {
         let priority = self.input.symbols[slot]
             .signals
             .priority
@@ -411,7 +424,8 @@ impl Sim<'_, '_> {
         let mut taken = self.slots_taken();
         for want in entries {
             // Adding to a position, and turning one round, take no further slot.
-            let needs_slot = self.account.positions[want.slot].is_flat();
+            let is_swap = want.reason == Reason::Harvest;
+            let needs_slot = self.account.positions[want.slot].is_flat() && !is_swap;
             if needs_slot && taken >= slots && matches!(self.decider, Decider::Rules) {
                 self.refuse(bar, want, Reason::Slots);
                 continue;

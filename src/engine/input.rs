@@ -108,6 +108,8 @@ pub(crate) struct Input<'m> {
     pub(crate) interest: &'m [f64],
     /// The same for `dividend_yield`; empty when there is none.
     pub(crate) index_yield: &'m [f64],
+    /// Bars on which lots are looked at for losses; empty when on every bar.
+    pub(crate) harvest_checks: &'m [bool],
     /// Bars on which a calendar year ends; empty without `[tax]`.
     pub(crate) year_ends: &'m [bool],
     /// Bars on which rules decide; empty when at every bar.

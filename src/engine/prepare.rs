@@ -10,7 +10,7 @@ use crate::market::{
     period_ends_of, periods_a_year,
 };
 use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
-use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
+use crate::strategy::{Distance, Every, HarvestCheck, Rate, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -33,6 +33,7 @@ pub(crate) struct Prepared<'m> {
     pub(crate) sessions: Vec<u32>,
     pub(crate) interest: Vec<f64>,
     pub(crate) index_yield: Vec<f64>,
+    pub(crate) harvest_checks: Vec<bool>,
     pub(crate) year_ends: Vec<bool>,
     pub(crate) decides: Vec<bool>,
     /// Columns of every tape, once an expression that crosses symbols was evaluated.
@@ -90,6 +91,7 @@ impl<'m> Prepared<'m> {
             sessions: Vec::new(),
             interest: Vec::new(),
             index_yield: Vec::new(),
+            harvest_checks: Vec::new(),
             year_ends: Vec::new(),
             decides: Vec::new(),
             crossed: OnceCell::new(),
@@ -130,8 +132,15 @@ impl<'m> Prepared<'m> {
             self.index_yield = growth(&self.clock, &rate(index)?);
         }
         let (calendar, interval) = (self.market.calendar, self.market.interval);
-        if strategy.tax.is_some() {
-            self.year_ends = period_ends_of(&self.clock, Period::Year, calendar, interval);
+        if let Some(tax) = &strategy.tax {
+            let ends = |period| period_ends_of(&self.clock, period, calendar, interval);
+            self.year_ends = ends(Period::Year);
+            self.harvest_checks = match tax.harvest.as_ref().map(|h| h.check) {
+                Some(HarvestCheck::Day) if interval.is_intraday() => ends(Period::Day),
+                Some(HarvestCheck::Week) => ends(Period::Week),
+                Some(HarvestCheck::Month) => ends(Period::Month),
+                Some(HarvestCheck::Day) | None => Vec::new(),
+            };
         }
         let period = match strategy.rules.every {
             Every::Bar => return Ok(()),
@@ -240,6 +249,7 @@ impl<'m> Prepared<'m> {
             sessions: &self.sessions,
             interest: &self.interest,
             index_yield: &self.index_yield,
+            harvest_checks: &self.harvest_checks,
             year_ends: &self.year_ends,
             decides: &self.decides,
             later: false,

@@ -203,6 +203,7 @@ impl<'m> Variations<'m> {
             sessions: &prepared.sessions,
             interest: &prepared.interest,
             index_yield: &prepared.index_yield,
+            harvest_checks: &prepared.harvest_checks,
             year_ends: &prepared.year_ends,
             decides,
             later,

@@ -58,6 +58,8 @@ pub struct CaveatInputs {
     pub adjusted_columns: Vec<String>,
     /// Symbols left out of a benchmark for want of a first bar.
     pub benchmark_left_out: Vec<String>,
+    /// The strategy has `[tax]`.
+    pub taxed: bool,
     /// First day of the stretch that the strategy holds out, and whether it was opened.
     pub holdout: Option<(String, bool)>,
 }
@@ -177,6 +179,8 @@ pub enum Caveat {
         /// All of them.
         coins: usize,
     },
+    /// Taxes are a model.
+    TaxModel,
     /// A benchmark holds less than its name says.
     BenchmarkIncomplete {
         /// Symbols left out.
@@ -242,6 +246,9 @@ fn of_costs(facts: &CaveatInputs) -> Vec<Caveat> {
 
 fn of_fills(facts: &CaveatInputs) -> Vec<Caveat> {
     let mut found = Vec::new();
+    if facts.taxed {
+        found.push(Caveat::TaxModel);
+    }
     if facts.fills_at_deciding_close {
         found.push(Caveat::FilledAtDecidingClose);
     }
@@ -310,6 +317,7 @@ impl Caveat {
             Caveat::HoldoutOpened { .. } => "holdout_opened",
             Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
+            Caveat::TaxModel => "tax_model",
             Caveat::BenchmarkIncomplete { .. } => "benchmark_incomplete",
             Caveat::ModelFitsMissing { .. } => "model_fits_missing",
             Caveat::ModelTooGood { .. } => "model_too_good",
@@ -380,6 +388,9 @@ impl fmt::Display for Caveat {
             | Caveat::ModelTooGood { .. }
             | Caveat::ModelSaysNothing { .. }
             | Caveat::ModelBeaten { .. } => of_model(f, self),
+            Caveat::TaxModel => f.write_str(
+                "Taxes are a model with your rates and no advice; benchmarks pay none. Ask whoever files your return.",
+            ),
             Caveat::BenchmarkIncomplete { symbols } => write!(
                 f,
                 "The benchmark leaves out {}, without a bar on the first day. Start later for a fair comparison.",

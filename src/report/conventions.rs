@@ -1,7 +1,7 @@
 //! The assumptions of a strategy in plain words, a line a question, for the terminal and the tear
 //! sheet. The full list with every default is in the manifest.
 
-use crate::report::figure;
+use crate::report::{figure, taxes};
 use crate::strategy::{
     AccountKind, Ambiguity, Costs, Distance, Every, ExprText, FillAt, OrderKind, Prices, Rate,
     Rules, SizeMethod, Strategy,
@@ -22,6 +22,13 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ("Stops", stops(strategy)),
         ("Costs", costs(&strategy.costs)),
         ("Account", account(strategy)),
+        (
+            "Taxes",
+            strategy
+                .tax
+                .as_ref()
+                .map_or_else(String::new, taxes::in_words),
+        ),
         ("Prices", prices(strategy)),
     ];
     lines.retain(|(_, words)| !words.is_empty());

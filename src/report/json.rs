@@ -10,6 +10,7 @@ use crate::report::learning;
 use crate::report::manifest::SCHEMA;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
+use crate::report::taxes;
 use serde_json::{Map, Value, json};
 
 /// The object of a strategy. `files` are the paths of what was written.
@@ -47,6 +48,9 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
         && let Some(object) = object.as_object_mut()
     {
         object.insert("each".to_string(), by_name(&summary.each));
+    }
+    if let (Some(tax), Some(object)) = (&summary.tax, object.as_object_mut()) {
+        object.insert("tax".to_string(), taxes::object(tax));
     }
     object
 }

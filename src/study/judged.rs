@@ -241,6 +241,7 @@ fn facts(
         in_sample_trials: None,
         adjusted_columns: adjusted_columns(market, strategy),
         benchmark_left_out: outcome.left_out.clone(),
+        taxed: strategy.tax.is_some(),
         holdout: market
             .holdout
             .map(|held| (date_of(held.from).to_string(), held.is_open)),
