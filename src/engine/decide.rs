@@ -182,7 +182,8 @@ impl Sim<'_, '_> {
 
     fn decide_rules(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
         let scheduled = self.input.decides.is_empty() || self.input.decides[bar];
-        if !scheduled && self.input.strategy.rules.hold_bars_max.is_none() {
+        let dated = self.input.is_dated();
+        if !scheduled && !dated && self.input.strategy.rules.hold_bars_max.is_none() {
             return;
         }
         let called = wants.len();
@@ -195,6 +196,14 @@ impl Sim<'_, '_> {
                 // Rules wait for their day; the time that a position may be held does not.
                 says = Says {
                     time: says.time,
+                    ..Says::default()
+                };
+            }
+            if dated && !self.input.is_member(slot, bar) {
+                // What left the universe is sold, and not bought.
+                says = Says {
+                    exit: true,
+                    cover: true,
                     ..Says::default()
                 };
             }

@@ -1,7 +1,7 @@
 //! From a market and a strategy to what the loop reads: universe, clock, signals, events, rates.
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
-use crate::engine::select::decisions;
+use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
@@ -33,6 +33,8 @@ pub(crate) struct Prepared<'m> {
     pub(crate) index_yield: Vec<f64>,
     pub(crate) year_ends: Vec<bool>,
     pub(crate) decides: Vec<bool>,
+    /// By market index and clock bar; empty when the universe is not dated.
+    pub(crate) members: Vec<Arc<Vec<bool>>>,
     /// Columns of every tape, once an expression that crosses symbols was evaluated.
     crossed: OnceCell<Vec<Columns>>,
 }
@@ -66,6 +68,13 @@ impl<'m> Prepared<'m> {
     pub(crate) fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
         let universe = universe(market, strategy)?;
         let clock = clock_of(market, &universe);
+        if strategy.data.members.is_some() && market.members.is_none() {
+            return Err(Error::new(
+                Problem::new("the market was read without its members")
+                    .at_column("data.members")
+                    .help("read it with Market::with_members, or by engine::read_market"),
+            ));
+        }
         let (first, end) = bounds(&clock, strategy)?;
         check_volume(market, strategy, &universe)?;
         if !strategy.cashflows.is_empty() {
@@ -97,6 +106,7 @@ impl<'m> Prepared<'m> {
             index_yield: Vec::new(),
             year_ends: Vec::new(),
             decides: Vec::new(),
+            members: Vec::new(),
             crossed: OnceCell::new(),
         };
         prepared.fill_columns()?;
@@ -137,6 +147,11 @@ impl<'m> Prepared<'m> {
         let (calendar, interval) = (self.market.calendar, self.market.interval);
         if strategy.tax.is_some() {
             self.year_ends = period_ends_of(&self.clock, Period::Year, calendar, interval);
+        }
+        if let Some(members) = &self.market.members {
+            let tapes = self.market.tapes.iter();
+            let along = tapes.map(|tape| Arc::new(members.along(&tape.symbol, &self.clock)));
+            self.members = along.collect();
         }
         let last = ScheduleDay::Last;
         let (every, day) = match (&strategy.rank, &strategy.weights) {
@@ -201,6 +216,29 @@ impl<'m> Prepared<'m> {
         Ok(input)
     }
 
+    /// The same for a bare run, which reads no column where a few bars are all that decides.
+    pub(crate) fn bare_rules_input(&self, tapes: &[usize]) -> Result<Input<'_>> {
+        match Spots::of(self, tapes) {
+            Some(spots) => Ok(Input {
+                spots: Some(spots),
+                ..self.bare_input(tapes)
+            }),
+            None => self.rules_input(tapes),
+        }
+    }
+
+    /// Score, `where` and `absolute` of `[rank]`, when nothing else is wanted.
+    pub(crate) fn rank_expressions(&self) -> Option<[Option<ExprId>; 3]> {
+        let of = |slot| {
+            self.wanted
+                .iter()
+                .find(|(s, _)| *s == slot)
+                .map(|(_, id)| *id)
+        };
+        let told = [Slot::Score, Slot::Eligible, Slot::Absolute].map(of);
+        (told.iter().flatten().count() == self.wanted.len()).then_some(told)
+    }
+
     /// The same from conditions that were evaluated elsewhere, by key, for each of `tapes`.
     pub(crate) fn given_input(&self, tapes: &[usize], given: &[&[(String, Mask)]]) -> Input<'_> {
         let mut input = self.bare_input(tapes);
@@ -246,6 +284,7 @@ impl<'m> Prepared<'m> {
                     name: &self.market.tapes[tape].symbol,
                     bars,
                     own: own_on(&self.clock, &bars.time),
+                    member: self.members.get(tape).cloned(),
                     signals: Signals::default(),
                 }
             })
@@ -267,6 +306,7 @@ impl<'m> Prepared<'m> {
             decides: &self.decides,
             fixed: self.fixed_targets(tapes),
             refuge: self.refuge(tapes),
+            spots: None,
             later: false,
         }
     }

@@ -72,6 +72,7 @@ impl<'m> Variations<'m> {
                 name: &market.tapes[s.tape].symbol,
                 bars: &market.tapes[s.tape].bars,
                 own: s.own,
+                member: s.member,
                 signals: s.signals,
             });
             accounts.push(Account {
@@ -216,6 +217,7 @@ impl<'m> Variations<'m> {
             decides,
             fixed: account.fixed.clone(),
             refuge: account.refuge,
+            spots: None,
             later,
         }
     }

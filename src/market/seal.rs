@@ -44,6 +44,7 @@ impl Market {
             files: self.files.clone(),
             notes: self.notes.clone(),
             holdout: self.holdout,
+            members: self.members.clone(),
             ..clock::align(tapes)?
         })
     }

@@ -28,6 +28,7 @@ mod load_fuzz;
 mod metrics;
 mod overfit_verb;
 mod overfitting;
+mod peers;
 mod properties;
 mod report_files;
 mod resample;

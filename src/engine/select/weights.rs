@@ -57,7 +57,7 @@ impl Sim<'_, '_> {
                 targets.trades[slot] = true;
             }
         }
-        targets.order.first().is_some().then_some(targets)
+        (!targets.order.is_empty()).then_some(targets)
     }
 
     /// A weight is further from its target than allowed.
