@@ -197,6 +197,11 @@ fn kind_schema(kind: Kind) -> Value {
             "type": "object",
             "additionalProperties": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
         }),
+        Kind::Targets => json!({
+            "type": "object",
+            "additionalProperties": { "type": "number", "exclusiveMinimum": 0, "maximum": 10 },
+            "minProperties": 1,
+        }),
         Kind::Stretch => json!({ "anyOf": [
             { "type": "string", "pattern": "^[1-9][0-9]*(d|w|mo|y)$" },
             { "type": "integer", "minimum": 1 },

@@ -80,6 +80,7 @@ impl Sim<'_, '_> {
         }
         self.margin_call(bar, &mut wants);
         match self.decider {
+            Decider::Rules if self.selects() => self.decide_selection(bar, &mut wants),
             Decider::Rules => self.decide_rules(bar, &mut wants),
             Decider::Hold(plan) => self.decide_plan(bar, plan, &mut wants),
         }
@@ -99,6 +100,9 @@ impl Sim<'_, '_> {
         if let Decider::Hold(plan) = self.decider {
             let first = self.orders.is_empty() && bar == self.input.first;
             return (!first && plan.rebalance.is_empty()).then_some(self.input.end);
+        }
+        if self.selects() {
+            return Some(self.next_selection(bar));
         }
         if rules.hold_bars_max.is_some() {
             return None;
@@ -184,7 +188,8 @@ impl Sim<'_, '_> {
 
     fn decide_rules(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
         let scheduled = self.input.decides.is_empty() || self.input.decides[bar];
-        if !scheduled && self.input.strategy.rules.hold_bars_max.is_none() {
+        let dated = self.input.is_dated();
+        if !scheduled && !dated && self.input.strategy.rules.hold_bars_max.is_none() {
             return;
         }
         let called = wants.len();
@@ -204,6 +209,14 @@ impl Sim<'_, '_> {
                 // Rules wait for their day; the time that a position may be held does not.
                 says = Says {
                     time: says.time,
+                    ..Says::default()
+                };
+            }
+            if dated && !self.input.is_member(slot, bar) {
+                // What left the universe is sold, and not bought.
+                says = Says {
+                    exit: true,
+                    cover: true,
                     ..Says::default()
                 };
             }
@@ -426,7 +439,8 @@ impl Sim<'_, '_> {
             // Adding to a position, and turning one round, take no further slot.
             let is_swap = want.reason == Reason::Harvest;
             let needs_slot = self.account.positions[want.slot].is_flat() && !is_swap;
-            if needs_slot && taken >= slots && matches!(self.decider, Decider::Rules) {
+            let counts = matches!(self.decider, Decider::Rules) && !self.selects();
+            if needs_slot && taken >= slots && counts {
                 self.refuse(bar, want, Reason::Slots);
                 continue;
             }
@@ -469,8 +483,12 @@ impl Sim<'_, '_> {
 
     /// Turns a wish into a waiting order. `false` when it had to be refused.
     fn place_one(&mut self, bar: BarIndex, want: &Want) -> bool {
-        let own = self.input.symbols[want.slot].own_bar(bar).unwrap_or(0);
-        let close = self.input.symbols[want.slot].bars.close[own];
+        let own = self.input.symbols[want.slot].own_bar(bar);
+        let close = match own {
+            Some(own) => self.input.symbols[want.slot].bars.close[own],
+            None => self.account.marks[want.slot],
+        };
+        let own = own.unwrap_or(0);
         let mut pending = Pending {
             order: 0,
             slot: want.slot,
@@ -507,15 +525,20 @@ impl Sim<'_, '_> {
     /// Amount, protection and price of an entry. `false` when a value that it needs is absent.
     fn prepare_entry(&self, want: &Want, own: usize, close: f64, pending: &mut Pending) -> bool {
         let strategy = self.input.strategy;
+        let signals = &self.input.symbols[want.slot].signals;
         if let Some(ask) = want.ask {
             pending.opens = Some(ask);
-            return true;
+            if !self.selects() {
+                return true;
+            }
         }
-        let signals = &self.input.symbols[want.slot].signals;
         let Some(protection) = self.protection(want, signals, own, close) else {
             return false;
         };
         pending.protection = protection;
+        if want.ask.is_some() {
+            return true;
+        }
         let at_entry = Held::default();
         let number = |id| self.input.number(want.slot, id, own, &at_entry);
         let situation = Situation {

@@ -3,6 +3,7 @@
 //! Everything here is computed before time begins to pass and is causal column by column; the
 //! loop itself only looks things up at its own bar.
 
+use crate::engine::select::Spots;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
 use crate::strategy::Strategy;
@@ -54,6 +55,12 @@ pub(crate) struct Signals {
     pub(crate) stop: Option<Distances>,
     pub(crate) target: Option<Distances>,
     pub(crate) trail: Option<Distances>,
+    /// `[rank]`: score, `where` and `absolute`.
+    pub(crate) score: Option<ExprId>,
+    pub(crate) eligible: Option<ExprId>,
+    pub(crate) absolute: Option<ExprId>,
+    /// What the method of `[weights]` reads.
+    pub(crate) measure: Option<ExprId>,
     /// The evaluated columns that the ids point into.
     pub(crate) columns: Option<Columns>,
 }
@@ -68,6 +75,8 @@ pub(crate) struct SymbolInput<'m> {
     pub(crate) bars: &'m Bars,
     /// Clock bar -> own bar ([`NO_BAR`] where there is none); `None` when both are one.
     pub(crate) own: Option<Arc<Vec<u32>>>,
+    /// Whether it belongs to the dated universe, by clock bar; `None` when it always does.
+    pub(crate) member: Option<Arc<Vec<bool>>>,
     pub(crate) signals: Signals,
 }
 
@@ -114,6 +123,12 @@ pub(crate) struct Input<'m> {
     pub(crate) year_ends: &'m [bool],
     /// Bars on which rules decide; empty when at every bar.
     pub(crate) decides: &'m [bool],
+    /// `[weights] targets` by slot; empty without.
+    pub(crate) fixed: Vec<f64>,
+    /// The expressions of `[rank]` on deciding bars, in place of columns.
+    pub(crate) spots: Option<Spots>,
+    /// Slot of `[rank] refuge`, when it is a symbol.
+    pub(crate) refuge: Option<usize>,
     /// What the rules say is decided one bar later. The columns above are shifted already; this
     /// concerns the rules about the open position, which are asked bar by bar.
     pub(crate) later: bool,
@@ -123,6 +138,17 @@ impl Input<'_> {
     /// Number of a bar's session; 0 when no rule of the run depends on sessions.
     pub(crate) fn session(&self, bar: BarIndex) -> u32 {
         self.sessions.get(bar).copied().unwrap_or(0)
+    }
+
+    /// Whether a slot belongs to the dated universe at a bar.
+    pub(crate) fn is_member(&self, slot: usize, bar: BarIndex) -> bool {
+        let member = self.symbols[slot].member.as_ref();
+        member.is_none_or(|member| member[bar])
+    }
+
+    /// Whether symbols come into the universe and leave it.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.symbols.iter().any(|symbol| symbol.member.is_some())
     }
 
     /// A number of an expression at an own bar, `None` when absent.

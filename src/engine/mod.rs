@@ -21,6 +21,7 @@ mod kernel;
 mod scheduled;
 mod placed;
 mod repeated;
+mod select;
 mod taxes;
 mod harvest;
 mod variation;
@@ -138,7 +139,10 @@ fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
 /// one that it names. All have one clock, one universe, and the run's first and last bar.
 fn run_stages(all: &[Prepared<'_>], changes: &[(BarIndex, usize)], detail: Detail) -> Result<Run> {
     run_inputs(&all[0], changes, detail, |tapes| {
-        let inputs = all.iter().map(|prepared| prepared.rules_input(tapes));
+        let inputs = all.iter().map(|prepared| match detail {
+            Detail::Bare => prepared.bare_rules_input(tapes),
+            Detail::Full => prepared.rules_input(tapes),
+        });
         inputs.collect()
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
+use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
@@ -10,7 +11,9 @@ use crate::market::{
     period_ends_of, periods_a_year,
 };
 use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
-use crate::strategy::{Distance, Every, HarvestCheck, Rate, Signals as Sees, Strategy};
+use crate::strategy::{
+    Distance, Every, HarvestCheck, Rate, ScheduleDay, Signals as Sees, Strategy,
+};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -36,6 +39,8 @@ pub(crate) struct Prepared<'m> {
     pub(crate) harvest_checks: Vec<bool>,
     pub(crate) year_ends: Vec<bool>,
     pub(crate) decides: Vec<bool>,
+    /// By market index and clock bar; empty when the universe is not dated.
+    pub(crate) members: Vec<Arc<Vec<bool>>>,
     /// Columns of every tape, once an expression that crosses symbols was evaluated.
     crossed: OnceCell<Vec<Columns>>,
 }
@@ -53,6 +58,10 @@ enum Slot {
     Stop,
     Target,
     Trail,
+    Score,
+    Eligible,
+    Absolute,
+    Measure,
 }
 
 impl<'m> Prepared<'m> {
@@ -66,6 +75,13 @@ impl<'m> Prepared<'m> {
         let market = learned(market, strategy)?;
         let universe = universe(&market, strategy)?;
         let clock = clock_of(&market, &universe);
+        if strategy.data.members.is_some() && market.members.is_none() {
+            return Err(Error::new(
+                Problem::new("the market was read without its members")
+                    .at_column("data.members")
+                    .help("read it with Market::with_members, or by engine::read_market"),
+            ));
+        }
         let (first, end) = bounds(&clock, strategy)?;
         check_volume(&market, strategy, &universe)?;
         if !strategy.cashflows.is_empty() {
@@ -94,6 +110,7 @@ impl<'m> Prepared<'m> {
             harvest_checks: Vec::new(),
             year_ends: Vec::new(),
             decides: Vec::new(),
+            members: Vec::new(),
             crossed: OnceCell::new(),
         };
         prepared.fill_columns()?;
@@ -142,16 +159,39 @@ impl<'m> Prepared<'m> {
                 Some(HarvestCheck::Day) | None => Vec::new(),
             };
         }
-        let period = match strategy.rules.every {
-            Every::Bar => return Ok(()),
-            Every::Day => Period::Day,
-            Every::Week => Period::Week,
-            Every::Month => Period::Month,
-            Every::Quarter => Period::Quarter,
-            Every::Year => Period::Year,
+        if let Some(members) = &self.market.members {
+            let tapes = self.market.tapes.iter();
+            let along = tapes.map(|tape| Arc::new(members.along(&tape.symbol, &self.clock)));
+            self.members = along.collect();
+        }
+        let last = ScheduleDay::Last;
+        let (every, day) = match (&strategy.rank, &strategy.weights) {
+            (Some(rank), _) => (rank.every, rank.day),
+            (_, Some(weights)) => (weights.every.unwrap_or(Every::Bar), weights.day),
+            (None, None) => (strategy.rules.every, last),
         };
-        self.decides = period_ends_of(&self.clock, period, calendar, interval);
+        self.decides = decisions(&self.market, &self.clock, every, day);
         Ok(())
+    }
+
+    /// `[weights] targets` by slot of an account.
+    fn fixed_targets(&self, tapes: &[usize]) -> Vec<f64> {
+        let Some(weights) = &self.strategy.weights else {
+            return Vec::new();
+        };
+        let of_tape = |tape: &usize| {
+            let symbol = &self.market.tapes[*tape].symbol;
+            let target = weights.targets().iter().find(|(name, _)| name == symbol);
+            target.map_or(0.0, |(_, weight)| *weight)
+        };
+        tapes.iter().map(of_tape).collect()
+    }
+
+    /// Slot of `[rank] refuge`.
+    fn refuge(&self, tapes: &[usize]) -> Option<usize> {
+        let symbol = self.strategy.rank.as_ref()?.refuge_symbol()?;
+        let of_tape = |tape: &usize| self.market.tapes[*tape].symbol == symbol;
+        tapes.iter().position(of_tape)
     }
 
     /// Bars on which rules decide; empty when at every bar.
@@ -185,6 +225,29 @@ impl<'m> Prepared<'m> {
             symbol.signals = self.signals(program, columns);
         }
         Ok(input)
+    }
+
+    /// The same for a bare run, which reads no column where a few bars are all that decides.
+    pub(crate) fn bare_rules_input(&self, tapes: &[usize]) -> Result<Input<'_>> {
+        match Spots::of(self, tapes) {
+            Some(spots) => Ok(Input {
+                spots: Some(spots),
+                ..self.bare_input(tapes)
+            }),
+            None => self.rules_input(tapes),
+        }
+    }
+
+    /// Score, `where` and `absolute` of `[rank]`, when nothing else is wanted.
+    pub(crate) fn rank_expressions(&self) -> Option<[Option<ExprId>; 3]> {
+        let of = |slot| {
+            self.wanted
+                .iter()
+                .find(|(s, _)| *s == slot)
+                .map(|(_, id)| *id)
+        };
+        let told = [Slot::Score, Slot::Eligible, Slot::Absolute].map(of);
+        (told.iter().flatten().count() == self.wanted.len()).then_some(told)
     }
 
     /// The same from conditions that were evaluated elsewhere, by key, for each of `tapes`.
@@ -232,6 +295,7 @@ impl<'m> Prepared<'m> {
                     name: &self.market.tapes[tape].symbol,
                     bars,
                     own: own_on(&self.clock, &bars.time),
+                    member: self.members.get(tape).cloned(),
                     signals: Signals::default(),
                 }
             })
@@ -252,6 +316,9 @@ impl<'m> Prepared<'m> {
             harvest_checks: &self.harvest_checks,
             year_ends: &self.year_ends,
             decides: &self.decides,
+            fixed: self.fixed_targets(tapes),
+            refuge: self.refuge(tapes),
+            spots: None,
             later: false,
         }
     }
@@ -278,6 +345,10 @@ impl<'m> Prepared<'m> {
                 Slot::Stop => signals.stop = Some(Distances::Column(id)),
                 Slot::Target => signals.target = Some(Distances::Column(id)),
                 Slot::Trail => signals.trail = Some(Distances::Column(id)),
+                Slot::Score => signals.score = Some(id),
+                Slot::Eligible => signals.eligible = Some(id),
+                Slot::Absolute => signals.absolute = Some(id),
+                Slot::Measure => signals.measure = Some(id),
             }
         }
         self.fixed_distances(&mut signals);
@@ -344,13 +415,23 @@ impl<'m> Prepared<'m> {
 
 /// The symbols that the strategy trades, as market indices.
 pub(crate) fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
-    if strategy.data.symbols.is_empty() {
+    let of_selector = strategy.symbols_of_selector();
+    let targets = strategy
+        .weights
+        .as_ref()
+        .is_some_and(|w| !w.targets().is_empty());
+    if strategy.data.symbols.is_empty() && !targets && of_selector.is_empty() {
         return Ok((0..market.tapes.len()).collect());
     }
     let known = || market.tapes.iter().map(|t| t.symbol.as_str());
     let mut problems = Vec::new();
-    let mut universe = Vec::new();
-    for symbol in &strategy.data.symbols {
+    // Fixed targets are a universe of their own; a refuge joins all others.
+    let mut universe: Vec<usize> = match strategy.data.symbols.is_empty() && !targets {
+        true => (0..market.tapes.len()).collect(),
+        false => Vec::new(),
+    };
+    let named = strategy.data.symbols.iter().map(String::as_str);
+    for symbol in named.chain(of_selector) {
         match market.index_of(symbol) {
             Some(index) => universe.push(index),
             None => {
@@ -624,7 +705,11 @@ fn slot_of(key: &str) -> Option<Slot> {
         "rules.cover" => Slot::Cover,
         "rules.priority" => Slot::Priority,
         "fill.price" => Slot::Price,
-        "size.method" => Slot::Volatility,
+        "size.method" | "rank.weight" => Slot::Volatility,
+        "rank.score" => Slot::Score,
+        "rank.where" => Slot::Eligible,
+        "rank.absolute" => Slot::Absolute,
+        "weights.method" => Slot::Measure,
         "stops.stop" => Slot::Stop,
         "stops.target" => Slot::Target,
         "stops.trail" => Slot::Trail,

@@ -6,6 +6,7 @@
 use crate::engine::decide::Decider;
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::pending::Pending;
+use crate::engine::select::Selection;
 use crate::engine::taxes::Taxes;
 use crate::execution::fill::{BarPrices, gapped, touched};
 use crate::execution::{Order, Outcome, Reason};
@@ -88,6 +89,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) live_said: Vec<crate::engine::later::LiveSaid>,
     /// Lots and taxes; `None` without `[tax]`.
     pub(crate) taxes: Option<Taxes>,
+    /// What the selections of `[rank]` and `[weights]` left behind.
+    pub(crate) selection: Selection,
     /// See [`is_plain`].
     plain: bool,
     record: Record,
@@ -133,6 +136,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             wants: Vec::new(),
             live_said: Vec::new(),
             taxes,
+            selection: Selection::default(),
             plain: is_plain(input, detail == Detail::Full),
             record,
         }
@@ -562,15 +566,19 @@ impl<'a, 'm> Sim<'a, 'm> {
                 equity.extend(close.iter().map(|c| base + shares * c));
             }
             held => {
-                for bar in from..to {
-                    let holdings: f64 = held
-                        .iter()
-                        .map(|&s| {
-                            self.account.positions[s].shares * self.input.symbols[s].bars.close[bar]
-                        })
-                        .sum();
-                    equity.push(base + holdings);
+                // Symbol by symbol, since closes of one symbol lie side by side; each bar's sum has
+                // the order of the holdings all the same.
+                let start = equity.len();
+                equity.resize(start + (to - from), -0.0);
+                let sums = &mut equity[start..];
+                for &slot in held {
+                    let shares = self.account.positions[slot].shares;
+                    let close = &self.input.symbols[slot].bars.close[from..to];
+                    for (sum, close) in sums.iter_mut().zip(close) {
+                        *sum += shares * close;
+                    }
                 }
+                sums.iter_mut().for_each(|sum| *sum += base);
             }
         }
         for &slot in &self.account.held {
@@ -624,6 +632,7 @@ fn is_plain(input: &Input<'_>, keeps_books: bool) -> bool {
     let account = &input.strategy.account;
     !keeps_books
         && input.symbols.iter().all(|s| s.own.is_none())
+        && !input.is_dated()
         && input.interest.is_empty()
         && input.index_yield.is_empty()
         && account.kind == AccountKind::Cash

@@ -35,6 +35,9 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
         hash,
     };
     let mut market = Market::read(source, &options)?;
+    if let Some(path) = &data.members {
+        market = market.with_members(path, hash)?;
+    }
     if let Some(name) = data.calendar {
         market.calendar = match name {
             CalendarName::Nyse => Calendar::Nyse,
@@ -135,10 +138,16 @@ fn sealed(market: Market, strategy: &Strategy) -> Result<Market> {
 /// Every symbol that has to be read; empty means all, also when an expression names a symbol that
 /// only the data can tell.
 fn symbols(strategy: &Strategy) -> Vec<String> {
-    if strategy.data.symbols.is_empty() {
+    let fixed = strategy
+        .weights
+        .as_ref()
+        .is_some_and(|w| !w.targets().is_empty());
+    if strategy.data.symbols.is_empty() && !fixed {
         return Vec::new();
     }
     let mut symbols = strategy.data.symbols.clone();
+    let of_selector = strategy.symbols_of_selector();
+    symbols.extend(of_selector.into_iter().map(str::to_owned));
     symbols.extend(strategy.benchmark.symbols.iter().cloned());
     symbols.extend(
         strategy
@@ -179,4 +188,5 @@ fn expressions(strategy: &Strategy) -> impl Iterator<Item = &str> {
             crate::strategy::Distance::Fraction(_) => None,
         }))
         .chain(strategy.series.iter().map(|(_, e)| e.text.as_str()))
+        .chain(strategy.expressions_of_selector().map(|e| e.text.as_str()))
 }

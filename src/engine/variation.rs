@@ -33,6 +33,9 @@ pub struct Variation {
 pub(crate) struct Account<'m> {
     pub(crate) symbols: Vec<SymbolInput<'m>>,
     pub(crate) events: Vec<Event>,
+    /// See [`Input`].
+    fixed: Vec<f64>,
+    refuge: Option<usize>,
 }
 
 /// A strategy and a market, ready to be run under variations.
@@ -58,18 +61,25 @@ impl<'m> Variations<'m> {
         let mut accounts = Vec::with_capacity(groups.len());
         for tapes in &groups {
             let Input {
-                symbols, events, ..
+                symbols,
+                events,
+                fixed,
+                refuge,
+                ..
             } = prepared.rules_input(tapes)?;
             let symbols = symbols.into_iter().map(|s| SymbolInput {
                 tape: s.tape,
                 name: &market.tapes[s.tape].symbol,
                 bars: &market.tapes[s.tape].bars,
                 own: s.own,
+                member: s.member,
                 signals: s.signals,
             });
             accounts.push(Account {
                 symbols: symbols.collect(),
                 events,
+                fixed,
+                refuge,
             });
         }
         let session_ends = if prepared.decides.is_empty() {
@@ -206,6 +216,9 @@ impl<'m> Variations<'m> {
             harvest_checks: &prepared.harvest_checks,
             year_ends: &prepared.year_ends,
             decides,
+            fixed: account.fixed.clone(),
+            refuge: account.refuge,
+            spots: None,
             later,
         }
     }

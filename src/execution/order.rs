@@ -80,6 +80,8 @@ pub enum Reason {
     LastBar,
     /// The exit fired while the entry was waiting.
     ExitFirst,
+    /// A later decision set another target while the order was waiting.
+    NewTarget,
     /// A price was never reached in time.
     NotReached,
     /// Nothing left to sell.
@@ -173,6 +175,7 @@ impl Reason {
             Reason::Volume => "volume",
             Reason::LastBar => "last_bar",
             Reason::ExitFirst => "exit_first",
+            Reason::NewTarget => "new_target",
             Reason::NotReached => "not_reached",
             Reason::Flat => "flat",
         }

@@ -1,17 +1,20 @@
 //! The assumptions of a strategy in plain words, a line a question, for the terminal and the tear
 //! sheet. The full list with every default is in the manifest.
 
+mod selector;
+
 use crate::report::{figure, taxes};
 use crate::strategy::{
-    AccountKind, Ambiguity, Costs, Distance, Every, ExprText, FillAt, OrderKind, Prices, Rate,
-    Rules, SizeMethod, Strategy,
+    AccountKind, Ambiguity, Costs, Distance, ExprText, FillAt, OrderKind, Prices, Rate, Rules,
+    SizeMethod, Strategy,
 };
 
 /// What was assumed by a strategy of so many symbols: the question (`Costs`), and the answer.
 pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, String)> {
     let rules = &strategy.rules;
     let rule = |rule: &Option<ExprText>| rule.as_ref().map_or(String::new(), |r| r.text.clone());
-    let mut lines = vec![
+    let mut lines = selector::in_words(strategy);
+    lines.extend(vec![
         ("Enter", rule(&rules.enter)),
         ("Exit", rule(&rules.exit)),
         ("Short", rule(&rules.short)),
@@ -30,7 +33,7 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
                 .map_or_else(String::new, taxes::in_words),
         ),
         ("Prices", prices(strategy)),
-    ];
+    ]);
     lines.retain(|(_, words)| !words.is_empty());
     lines
 }
@@ -46,20 +49,12 @@ fn named(strategy: &Strategy) -> String {
 
 fn orders(strategy: &Strategy) -> String {
     let fill = &strategy.fill;
-    let decided = match strategy.rules.every {
-        Every::Bar => "decided at each close",
-        Every::Day => "decided at the day's last close",
-        Every::Week => "decided at the week's last close",
-        Every::Month => "decided at the month's last close",
-        Every::Quarter => "decided at the quarter's last close",
-        Every::Year => "decided at the year's last close",
-    };
     let at = match fill.at {
         FillAt::NextOpen => "filled at the next open",
         FillAt::Close => "filled at that same close",
         FillAt::NextClose => "filled at the next close",
     };
-    let mut words = vec![decided.to_string()];
+    let mut words = vec![selector::decided(strategy)];
     let price = fill.price.as_ref().map_or("", |p| p.text.as_str());
     match fill.order {
         OrderKind::Market => words.push(at.to_string()),
@@ -93,6 +88,7 @@ fn timing(rules: &Rules) -> impl Iterator<Item = String> {
 fn size(strategy: &Strategy, symbols: usize) -> String {
     let size = &strategy.size;
     let each = match size.method {
+        _ if strategy.portfolio_table().is_some() => "by weight".to_string(),
         SizeMethod::Equal => match size.max_positions.map_or(symbols, |n| n as usize) {
             0 | 1 => "all of equity in one position".to_string(),
             slots => format!("equity / {slots} a position, at most {slots} positions"),

@@ -49,6 +49,7 @@ mod plan;
 mod position;
 mod random;
 mod seen;
+mod spot;
 mod trace;
 mod written;
 

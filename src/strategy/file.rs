@@ -382,7 +382,7 @@ fn later(table: &Table, is_list: bool) -> Problem {
         "{name} is not yet part of papertape ({})",
         table.about.to_lowercase()
     ))
-    .help("this release runs strategies of [rules]; leave the table out")
+    .help("this release runs strategies of [rules] [rank] [weights]; leave the table out")
 }
 
 fn unknown_table(name: &str, span: Range<usize>) -> Problem {
@@ -674,7 +674,8 @@ impl Reader<'_> {
             Kind::Rate(range) => Value::Rate(self.rate(range)?),
             Kind::Distance(range) => Value::Distance(self.distance(range)?),
             Kind::Symbols => Value::Symbols(self.symbols()?),
-            Kind::Weights => Value::Weights(self.weights()?),
+            Kind::Weights => Value::Weights(self.weights(true)?),
+            Kind::Targets => Value::Weights(self.weights(false)?),
             Kind::BarSize => Value::Bar(self.bar()?),
             Kind::Stretch => Value::Stretch(self.stretch()?),
             Kind::DayOfPeriod => Value::DayOfPeriod(self.day_of_period()?),
@@ -1004,7 +1005,8 @@ impl Reader<'_> {
         }
     }
 
-    fn weights(&self) -> Checked<Vec<(String, f64)>> {
+    /// Symbols with weights; `whole` when they must add up to 1.
+    fn weights(&self, whole: bool) -> Checked<Vec<(String, f64)>> {
         let example = "a mix looks like { SPY = 0.6, TLT = 0.4 }";
         let DeValue::Table(table) = &self.raw.value else {
             return Err(self.wrong_type("a table of weights").help(example));
@@ -1025,7 +1027,15 @@ impl Reader<'_> {
             weights.push((name.get_ref().to_string(), weight));
         }
         let sum: f64 = weights.iter().map(|(_, w)| w).sum();
-        if (sum - 1.0).abs() > 1e-6 {
+        if weights.is_empty() {
+            return Err(self.problem("no symbol has a weight").help(example));
+        }
+        if sum > 10.0 {
+            return Err(self
+                .problem(format!("the weights add up to {}", short(sum)))
+                .help("fractions are fractions: 0.6 is 60%"));
+        }
+        if whole && (sum - 1.0).abs() > 1e-6 {
             return Err(self
                 .problem(format!("the weights add up to {}, not to 1", short(sum)))
                 .help(example));

@@ -5,6 +5,7 @@
 //! says what there is). It holds expressions as text with their place in the file; they are typed and
 //! compiled against a market by [`crate::rules`].
 
+mod allocation;
 mod axis;
 mod file;
 mod model;
@@ -12,14 +13,17 @@ mod program;
 mod resolve;
 mod review;
 mod rows;
+mod selector;
 mod sizing;
 mod tax;
 pub mod vocabulary;
 
+pub use allocation::{covariance, min_variance, risk_parity};
 pub use axis::{SweepAxis, SweepValue};
 pub use model::{CompiledModel, Model, Refit};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
+pub use selector::{Hold, Mix, Rank, RankWeight, Refuge, WeightMethod, Weights};
 pub use sizing::{Amount, ClosedTrades, Situation, amount};
 pub use tax::{Harvest, HarvestCheck, LotRule, PayTax, Tax};
 
@@ -110,6 +114,8 @@ pub struct Data {
     pub source: Option<PathBuf>,
     /// Symbols wanted; empty means all found.
     pub symbols: Vec<String>,
+    /// Dated membership; `None` when every symbol always takes part.
+    pub members: Option<PathBuf>,
     /// First day of the simulation (midnight).
     pub start: Option<chrono::NaiveDate>,
     /// Last day of the simulation, inclusive.
@@ -529,6 +535,10 @@ pub struct Strategy {
     pub model: Option<Model>,
     /// `[rules]`.
     pub rules: Rules,
+    /// `[rank]`, when it is the selector.
+    pub rank: Option<Rank>,
+    /// `[weights]`, when it is the selector.
+    pub weights: Option<Weights>,
     /// `[size]`.
     pub size: Size,
     /// `[stops]`.
@@ -556,6 +566,33 @@ pub struct Strategy {
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,
+}
+
+impl Strategy {
+    /// `rank` or `weights`, when that table says how much of each symbol to hold.
+    pub fn portfolio_table(&self) -> Option<&'static str> {
+        match (&self.rank, &self.weights) {
+            (Some(_), _) => Some("rank"),
+            (_, Some(_)) => Some("weights"),
+            (None, None) => None,
+        }
+    }
+
+    /// The expressions of `[rank]`.
+    pub fn expressions_of_selector(&self) -> impl Iterator<Item = &ExprText> {
+        let rank = self.rank.iter();
+        rank.flat_map(|r| [Some(&r.score), r.condition.as_ref(), r.absolute.as_ref()])
+            .flatten()
+    }
+
+    /// Symbols that the selector trades whatever `data.symbols` says: fixed targets, the refuge.
+    pub fn symbols_of_selector(&self) -> Vec<&str> {
+        let refuge = self.rank.iter().filter_map(Rank::refuge_symbol);
+        let targets = self.weights.iter().flat_map(Weights::targets);
+        refuge
+            .chain(targets.map(|(symbol, _)| symbol.as_str()))
+            .collect()
+    }
 }
 
 /// What the command line says over a strategy file: a flag wins over the file, the file over the

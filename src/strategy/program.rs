@@ -5,7 +5,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::market::Market;
 use crate::rules::{Columns, EvalOptions, ExprId, Family, Kind, Program, Request, Vocabulary};
-use crate::strategy::{Distance, ExprText, SizeMethod, Strategy};
+use crate::strategy::{Distance, ExprText, RankWeight, SizeMethod, Strategy};
 
 /// What `[size] method = "target_vol"` divides by.
 const VOLATILITY: Request<'static> = Request {
@@ -79,7 +79,41 @@ impl Strategy {
                 _ => None,
             });
         let volatility = (self.size.method == SizeMethod::TargetVol).then_some(VOLATILITY);
-        plain.chain(distances).chain(volatility).collect()
+        let selector = self.selector_requests();
+        plain
+            .chain(distances)
+            .chain(volatility)
+            .chain(selector)
+            .collect()
+    }
+
+    /// The expressions of `[rank]`, and what its weights or those of `[weights]` read.
+    fn selector_requests(&self) -> Vec<Request<'_>> {
+        let mut requests = Vec::new();
+        if let Some(rank) = &self.rank {
+            requests.push(request("rank.score", &rank.score, Kind::Number, false));
+            let conditions = [
+                ("rank.where", &rank.condition),
+                ("rank.absolute", &rank.absolute),
+            ];
+            for (key, text) in conditions {
+                if let Some(text) = text {
+                    requests.push(request(key, text, Kind::Condition, false));
+                }
+            }
+            if rank.weight == RankWeight::InverseVol {
+                requests.push(request(
+                    "rank.weight",
+                    &rank.volatility,
+                    Kind::Number,
+                    false,
+                ));
+            }
+        }
+        if let Some(measure) = self.weights.as_ref().and_then(|w| w.measure.as_ref()) {
+            requests.push(request("weights.method", measure, Kind::Number, false));
+        }
+        requests
     }
 
     /// The expressions of `[series]`.

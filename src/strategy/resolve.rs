@@ -13,8 +13,8 @@ use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
-    Overrides, Prices, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops,
-    Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
+    Overrides, Prices, Rank, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod,
+    Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis, selector,
 };
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub(super) struct Parts<'a> {
 
 /// Fills in defaults and checks keys against each other; mistakes are added to `problems`.
 pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy {
-    let values = Values(parts.givens);
+    let values = Values(parts.givens, parts.headings);
     let stem = Path::new(parts.name).file_stem().map_or_else(
         || "strategy".to_owned(),
         |s| s.to_string_lossy().into_owned(),
@@ -52,6 +52,8 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         series: values.series(),
         model: model(&values),
         rules: rules(&values),
+        rank: selector::rank(&values),
+        weights: selector::weights(&values),
         size: size(&values),
         stops: stops(&values),
         fill: fill(&values),
@@ -72,6 +74,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_names(&values, problems);
     check_model(&parts, &values, problems);
     check_selector(&parts, &strategy, problems);
+    selector::check(&values, parts.tried, &strategy, problems);
     check_shorts_and_margin(&values, &strategy, problems);
     check_size_and_stops(&values, &strategy, problems);
     check_fill_and_days(&values, &strategy, problems);
@@ -83,10 +86,10 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
 }
 
 /// The given values, read by `table.key`; defaults from the vocabulary.
-pub(super) struct Values<'a>(pub(super) &'a [Given]);
+pub(super) struct Values<'a>(pub(super) &'a [Given], &'a [Heading]);
 
 impl Values<'_> {
-    fn given(&self, key: &str) -> Option<&Given> {
+    pub(super) fn given(&self, key: &str) -> Option<&Given> {
         self.0.iter().find(|g| g.key == key)
     }
 
@@ -127,7 +130,7 @@ impl Values<'_> {
         self.number(key).map(|x| x as u32)
     }
 
-    fn flag(&self, key: &str) -> bool {
+    pub(super) fn flag(&self, key: &str) -> bool {
         match (self.value(key), default_of(key)) {
             (Some(Value::Flag(yes)), _) => *yes,
             (_, Fallback::Flag(yes)) => yes,
@@ -171,7 +174,7 @@ impl Values<'_> {
         }
     }
 
-    fn expression(&self, key: &str) -> Option<ExprText> {
+    pub(super) fn expression(&self, key: &str) -> Option<ExprText> {
         match self.value(key) {
             Some(Value::Expression(expression)) => Some(expression.clone()),
             _ => None,
@@ -199,7 +202,7 @@ impl Values<'_> {
         }
     }
 
-    fn schedule_day(&self, key: &str) -> ScheduleDay {
+    pub(super) fn schedule_day(&self, key: &str) -> ScheduleDay {
         match (self.value(key), default_of(key)) {
             (Some(Value::DayOfPeriod(day)), _) => *day,
             (_, Fallback::Word("last")) => ScheduleDay::Last,
@@ -248,6 +251,21 @@ impl Values<'_> {
             None => Problem::new(message),
         }
     }
+
+    /// Whether the file or a flag has this table.
+    pub(super) fn has_table(&self, name: &str) -> bool {
+        let prefix = format!("{name}.");
+        self.1.iter().any(|h| h.name == name) || self.0.iter().any(|g| g.key.starts_with(&prefix))
+    }
+
+    /// A problem of a whole table.
+    pub(super) fn heading(&self, name: &str, message: impl Into<String>) -> Problem {
+        let heading = self.1.iter().find(|h| h.name == name);
+        Problem {
+            span: heading.map(|h| h.span.clone()),
+            ..Problem::new(message)
+        }
+    }
 }
 
 fn default_of(key: &str) -> Fallback {
@@ -261,6 +279,7 @@ fn data(values: &Values<'_>, columns: &[(String, String)]) -> Data {
     Data {
         source: values.path("data.source"),
         symbols: values.symbols("data.symbols"),
+        members: values.path("data.members"),
         start: values.day("data.start"),
         end: values.day("data.end"),
         bar: values.bar("data.bar"),
@@ -673,7 +692,8 @@ fn check_selector(parts: &Parts<'_>, strategy: &Strategy, problems: &mut Vec<Pro
     let has = |name: &str| parts.headings.iter().any(|h| h.name == name);
     let flagged = |key: &str| parts.givens.iter().any(|g| g.key.starts_with(key));
     let rules = &strategy.rules;
-    if found.is_empty() && !flagged("rules.") && !has("options") {
+    let chosen = strategy.portfolio_table().is_some() || flagged("rules.");
+    if found.is_empty() && !chosen && !has("options") {
         problems.push(Problem::new("nothing says when to buy").help(example));
     }
     let broken = parts
@@ -704,7 +724,7 @@ fn check_selector(parts: &Parts<'_>, strategy: &Strategy, problems: &mut Vec<Pro
         ),
     ] {
         if given {
-            let values = Values(parts.givens);
+            let values = Values(parts.givens, parts.headings);
             problems.push(
                 values
                     .problem(
@@ -1033,9 +1053,15 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
     // How a sweep searches changes nothing of what one run does.
     let is_said = |name: &str| {
         let prefix = format!("{name}.");
+        let given = values.0.iter().any(|g| g.key.starts_with(&prefix));
         let is_optional = STUDIES.contains(&name) || name.starts_with("tax") && s.tax.is_none();
-        let is_optional = is_optional || name == "tax.harvest";
-        !is_optional || values.0.iter().any(|g| g.key.starts_with(&prefix))
+        match name {
+            "rank" => s.rank.is_some(),
+            "weights" => s.weights.is_some(),
+            "rules" => s.portfolio_table().is_none() || given,
+            "tax.harvest" => given,
+            _ => !is_optional || given,
+        }
     };
     let rows = values.rows();
     let tables = TABLES.iter().filter(|t| !t.name.is_empty() && !t.later);
@@ -1077,6 +1103,7 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
 /// The value of a key that was not given but follows from others.
 fn implied(key: &str, s: &Strategy) -> Option<String> {
     let number = |x: f64| Some(x.to_string());
+    let shorts = s.rank.as_ref().is_some_and(Rank::shorts);
     match key {
         "costs.preset" => Some(format!(
             "\"{}\"",
@@ -1089,7 +1116,7 @@ fn implied(key: &str, s: &Strategy) -> Option<String> {
         "costs.slippage_bps" => number(s.costs.slippage_bps),
         "size.value" if s.size.method == SizeMethod::Fraction => number(s.size.value),
         "size.value" => Some("(not used)".to_owned()),
-        "costs.borrow_rate" if s.rules.short.is_none() => Some("(not used)".to_owned()),
+        "costs.borrow_rate" if s.rules.short.is_none() && !shorts => Some("(not used)".to_owned()),
         "account.margin_rate" if s.account.kind == AccountKind::Cash => {
             Some("(not used)".to_owned())
         }

@@ -5,7 +5,7 @@
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
     Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Fraction, Groups,
-    Path, Rate, Stretch, Symbols, Text, Weights, Whole,
+    Path, Rate, Stretch, Symbols, Targets, Text, Weights, Whole,
 };
 
 /// What a key may be set to.
@@ -39,6 +39,8 @@ pub enum Kind {
     Symbols,
     /// Symbols with weights that add up to 1.
     Weights,
+    /// Symbols with shares of equity; what they leave stays cash.
+    Targets,
     /// The size of a bar: a number and `m`, `h`, `d`, `w` or `mo`.
     BarSize,
     /// A stretch of time: a number and `d`, `w`, `mo` or `y`, or a number of bars.
@@ -168,6 +170,7 @@ impl Kind {
             }
             Kind::Symbols => "list of symbols".to_owned(),
             Kind::Weights => "table of symbol = weight, adding up to 1".to_owned(),
+            Kind::Targets => "table of symbol = share of equity".to_owned(),
             Kind::BarSize => "\"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\" and the like".to_owned(),
             Kind::Stretch => {
                 "\"5y\" \"6mo\" \"13w\" \"90d\" and the like, or a number of bars".to_owned()
@@ -303,6 +306,8 @@ pub static TABLES: &[Table] = &[
     },
     table("model", "A forecast learned from the past", MODEL),
     table("rules", "When to buy and sell", RULES),
+    table("rank", "Which of many symbols to hold: the best", RANK),
+    table("weights", "How much of each symbol to hold", WEIGHTS),
     table("size", "How big a position is", SIZE),
     table("stops", "How a position is protected", STOPS),
     table("fill", "At what price orders are filled", FILL),
@@ -328,8 +333,6 @@ pub static TABLES: &[Table] = &[
         later: false,
         repeated: None,
     },
-    later("rank", "Hold the best of many symbols"),
-    later("weights", "Hold fixed weights"),
     later("options", "Write and hold options"),
     table("tax", "Which taxes gains and income owe", TAX),
     table(
@@ -381,8 +384,7 @@ const DATA: &[Key] = &[
         Path,
         Unset("all symbols always"),
         "Dated membership of an index: a file of symbol, from, to",
-    )
-    .later(),
+    ),
     key(
         "start",
         Day,
@@ -513,6 +515,178 @@ const RULES: &[Key] = &[
         Choice(PERIODS),
         Word("bar"),
         "When rules decide: at every bar, or on the last bar of a period",
+    ),
+];
+
+/// Periods of a schedule.
+const SCHEDULE: &[&str] = &["day", "week", "month", "quarter", "year"];
+
+const RANK: &[Key] = &[
+    key(
+        "score",
+        Expression,
+        Unset("must be given"),
+        "Number that symbols are ranked by, the highest first",
+    )
+    .also(&["by", "rank_by", "signal"]),
+    key(
+        "where",
+        Expression,
+        Unset("every symbol"),
+        "Condition that a symbol must meet to be ranked",
+    )
+    .also(&["filter", "if", "eligible"]),
+    key(
+        "hold",
+        Whole {
+            min: 1,
+            max: 1_000_000,
+        },
+        Unset("must be given, or quantile"),
+        "How many are held",
+    )
+    .also(&["top", "n", "count", "long"]),
+    key(
+        "quantile",
+        Fraction(above(0.0, 1.0)),
+        Unset("hold"),
+        "Share of the ranked symbols that is held, at least one",
+    ),
+    key(
+        "short_hold",
+        Whole {
+            min: 0,
+            max: 1_000_000,
+        },
+        Number(0.0),
+        "How many of the lowest are sold short; needs a margin account",
+    )
+    .also(&["short", "bottom"]),
+    key(
+        "weight",
+        Choice(&["equal", "score", "inverse_vol", "rank"]),
+        Word("equal"),
+        "How the slots weigh: 1 / hold each, by score, by 1 / volatility, by rank",
+    )
+    .also(&["weights", "weighting"]),
+    key(
+        "vol_window",
+        Whole {
+            min: 2,
+            max: 100_000,
+        },
+        Number(63.0),
+        "Bars of the volatility in weight = \"inverse_vol\"",
+    ),
+    key(
+        "every",
+        Choice(SCHEDULE),
+        Word("month"),
+        "How often it decides",
+    )
+    .also(&["rebalance", "schedule", "freq"]),
+    key(
+        "day",
+        DayOfPeriod,
+        Word("last"),
+        "On which day of the period: its first or last session, or a number; Monday is 1 of a week",
+    ),
+    key(
+        "buffer",
+        Whole {
+            min: 0,
+            max: 1_000_000,
+        },
+        Number(0.0),
+        "A holding stays while it ranks within hold + buffer",
+    ),
+    key(
+        "absolute",
+        Expression,
+        Unset("always"),
+        "Condition that a chosen symbol must meet, else its slot goes to the refuge",
+    ),
+    key(
+        "refuge",
+        Text,
+        Word("cash"),
+        "Where empty slots go: cash, or a symbol, which is not ranked itself",
+    ),
+    key(
+        "reweight",
+        Kind::Flag,
+        Flag(true),
+        "Every decision resets all holdings to their targets; else only leavers and newcomers trade",
+    ),
+];
+
+const WEIGHTS: &[Key] = &[
+    key(
+        "targets",
+        Targets,
+        Unset("must be given, or method"),
+        "Share of equity of each symbol; what is left stays cash",
+    )
+    .also(&["target", "weights", "symbols"]),
+    key(
+        "method",
+        Choice(&["equal", "inverse_vol", "risk_parity", "min_variance"]),
+        Unset("targets"),
+        "How weights are computed: the same for all, by 1 / volatility, equal contributions to risk, least variance",
+    ),
+    key(
+        "window",
+        Whole {
+            min: 2,
+            max: 100_000,
+        },
+        Number(252.0),
+        "Returns that a method looks back on",
+    )
+    .also(&["lookback", "vol_window"]),
+    key(
+        "every",
+        Choice(SCHEDULE),
+        Unset("never: bought once"),
+        "How often the weights are restored",
+    )
+    .also(&["rebalance", "schedule", "freq"]),
+    key(
+        "day",
+        DayOfPeriod,
+        Word("last"),
+        "On which day of the period: its first or last session, or a number; Monday is 1 of a week",
+    ),
+    key(
+        "drift_abs",
+        Fraction(above(0.0, 1.0)),
+        Unset("not watched"),
+        "Restore when a weight is further than this from its target, judged at each close",
+    )
+    .also(&["drift", "threshold", "band"]),
+    key(
+        "drift_rel",
+        Fraction(above(0.0, 1.0)),
+        Unset("not watched"),
+        "The same as a fraction of the target",
+    ),
+    key(
+        "toward",
+        Choice(&["target", "band"]),
+        Word("target"),
+        "Trade every holding to its target, or only those outside their band to its nearer edge",
+    ),
+    key(
+        "min_trade",
+        Kind::Number(from_to(0.0, LARGE)),
+        Number(0.0),
+        "Smaller trades are left out, in money",
+    ),
+    key(
+        "tax_aware",
+        Kind::Flag,
+        Flag(false),
+        "Leave out trades whose tax exceeds their benefit; needs [tax]",
     ),
 ];
 

@@ -168,7 +168,7 @@ fn an_empty_table_equals_its_defaults() {
     for table in TABLES {
         // A table that may stand several times says something by standing there.
         let is_one = !table.later && table.repeated.is_none();
-        if is_one && !["", "rules", "tax", "tax.harvest"].contains(&table.name) {
+        if is_one && !["", "rules", "rank", "weights", "tax", "tax.harvest"].contains(&table.name) {
             text.push_str(&format!("[{}]\n", table.name));
         }
     }
@@ -390,7 +390,16 @@ fn assumptions_name_every_key_given_or_not() {
     assert_eq!(find("fill.at"), ("\"next_open\"", false));
     assert_eq!(find("data.symbols"), ("(all found)", false));
     // How a strategy is studied is no assumption of its run unless somebody said so.
-    let studies = ["sweep", "walk_forward", "model", "tax", "tax.harvest"];
+    // Nor is a selector that is not the strategy's.
+    let studies = [
+        "sweep",
+        "model",
+        "walk_forward",
+        "tax",
+        "tax.harvest",
+        "rank",
+        "weights",
+    ];
     let said = |name: &str| !name.is_empty() && !studies.contains(&name);
     let is_one = |table: &Table| !table.later && table.repeated.is_none();
     for table in TABLES.iter().filter(|t| is_one(t) && said(t.name)) {
@@ -797,18 +806,6 @@ const MISTAKES: &[Mistake] = &[
     ),
     // Later releases.
     (
-        "[rank]\nscore = \"1\"",
-        "[rank] is not yet",
-        "rank",
-        "[rules]",
-    ),
-    (
-        "[weights]\ntargets = { A = 1 }",
-        "[weights] is not yet",
-        "weights",
-        "",
-    ),
-    (
         "[options]\nstructure = \"wheel\"",
         "[options] is not yet",
         "options",
@@ -1101,7 +1098,7 @@ fn a_mistake_is_reported_once() {
 
 #[test]
 fn all_mistakes_are_shown_at_once_in_file_order() {
-    let text = "nam = \"x\"\n[rules]\nentr = \"1 > 0\"\n[stops]\nstop = 5\n[fill]\nat = 3\n[rank]\nhold = 2\n";
+    let text = "nam = \"x\"\n[rules]\nentr = \"1 > 0\"\n[stops]\nstop = 5\n[fill]\nat = 3\n[tax]\nlots = 2\n[rank]\nhold = 2\n";
     let error = parse(text).unwrap_err();
     let messages: Vec<&str> = error
         .problems()
@@ -1113,8 +1110,9 @@ fn all_mistakes_are_shown_at_once_in_file_order() {
         "`entr`",
         "500%",
         "fill.at",
-        "[rank] is not yet",
+        "[tax] is not yet",
         "both say what to hold",
+        "[rank] has no score",
     ];
     assert_eq!(messages.len(), expected.len(), "{messages:#?}");
     for (message, expected) in messages.iter().zip(expected) {
