@@ -29,7 +29,9 @@ fn main() -> ExitCode {
         .filter(|a| !a.starts_with("--"))
         .collect::<Vec<_>>();
     let Some((folder, cases)) = args.split_first() else {
-        eprintln!("usage: workloads DIR [w1 w3 w5 w6csv w6parquet]");
+        eprintln!(
+            "usage: workloads DIR [w1 w2 w2stop w2trail w3 w3sweep w4 w5 w5kernel w6csv w6parquet]"
+        );
         return ExitCode::from(2);
     };
     let folder = PathBuf::from(folder);
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         }),
         ("w3", 1e6, w3),
         ("w3sweep", 1e8, w3_sweep),
+        ("w4", 2.5e6, w4),
         ("w5", 2.5e6, w5),
         ("w5kernel", 2.5e6, w5_kernel),
         ("w6csv", 1e6, |d| read(d.join("minute.csv"))),
@@ -256,6 +259,20 @@ fn minutes(bars: usize) -> Vec<Micros> {
 fn w3(folder: &Path) -> Box<dyn Fn() -> String> {
     let close = column(folder, "w3_close.f64");
     single(include_str!("w3.toml"), minutes(close.len()), close)
+}
+
+/// Fills are counted as orders, and the account is the sum of what it holds.
+fn w4(folder: &Path) -> Box<dyn Fn() -> String> {
+    let market = w5_market(folder);
+    let strategy = strategy(include_str!("w4.toml"));
+    Box::new(move || {
+        let run = backtest_bare(&market, &strategy).unwrap_or_else(|e| panic!("{e}"));
+        let fills = run.orders.iter().filter(|o| o.filled > 0.0).count();
+        format!(
+            "{{\"portfolio\":{},\"fills\":{fills}}}",
+            show(&bare_of_run(&run))
+        )
+    })
 }
 
 fn w5_market(folder: &Path) -> Market {

@@ -60,12 +60,16 @@ pub(crate) fn beside_benchmarks(prepared: &Prepared<'_>, run: Run) -> Result<Out
         Ok(())
     };
     if wanted.universe {
-        let equal = 1.0 / prepared.universe.len() as f64;
-        let weights = prepared
-            .universe
-            .iter()
-            .map(|&tape| (tape, equal))
-            .collect();
+        // Of a dated universe, those who are in it when the run begins.
+        let is_in = |tape: &&usize| {
+            prepared
+                .members
+                .get(**tape)
+                .is_none_or(|m| m[prepared.first])
+        };
+        let universe: Vec<usize> = prepared.universe.iter().filter(is_in).copied().collect();
+        let equal = 1.0 / universe.len() as f64;
+        let weights = universe.iter().map(|&tape| (tape, equal)).collect();
         hold("universe", weights, false)?;
     }
     for symbol in &wanted.symbols {

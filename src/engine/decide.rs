@@ -75,11 +75,17 @@ impl Sim<'_, '_> {
         if self.input.later {
             self.note_live(bar);
         }
+        if self.taxes.is_some() {
+            self.end_stand_ins(bar);
+        }
         self.margin_call(bar, &mut wants);
         match self.decider {
             Decider::Rules if self.selects() => self.decide_selection(bar, &mut wants),
             Decider::Rules => self.decide_rules(bar, &mut wants),
             Decider::Hold(plan) => self.decide_plan(bar, plan, &mut wants),
+        }
+        if self.taxes.is_some() {
+            self.harvest(bar, &mut wants);
         }
         if !wants.is_empty() {
             self.place(bar, &wants);
@@ -182,7 +188,8 @@ impl Sim<'_, '_> {
 
     fn decide_rules(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
         let scheduled = self.input.decides.is_empty() || self.input.decides[bar];
-        if !scheduled && self.input.strategy.rules.hold_bars_max.is_none() {
+        let dated = self.input.is_dated();
+        if !scheduled && !dated && self.input.strategy.rules.hold_bars_max.is_none() {
             return;
         }
         let called = wants.len();
@@ -190,11 +197,26 @@ impl Sim<'_, '_> {
             let Some(own) = self.input.symbols[slot].own_bar(bar) else {
                 continue;
             };
+            if let Some(partner) = self.stand_in(slot) {
+                self.decide_through((slot, own), partner, bar, scheduled, wants);
+                continue;
+            }
+            if self.is_stand_in(slot) {
+                continue;
+            }
             let mut says = self.says(slot, own);
             if !scheduled {
                 // Rules wait for their day; the time that a position may be held does not.
                 says = Says {
                     time: says.time,
+                    ..Says::default()
+                };
+            }
+            if dated && !self.input.is_member(slot, bar) {
+                // What left the universe is sold, and not bought.
+                says = Says {
+                    exit: true,
+                    cover: true,
                     ..Says::default()
                 };
             }
@@ -325,7 +347,7 @@ impl Sim<'_, '_> {
         (again && !self.waits(slot, false)).then(|| self.opening(slot, own, side, None))
     }
 
-    fn opening(&self, slot: usize, own: usize, side: Side, closes: Option<f64>) -> Want {
+    pub(crate) fn opening(&self, slot: usize, own: usize, side: Side, closes: Option<f64>) -> Want {
         let priority = self.input.symbols[slot]
             .signals
             .priority
@@ -415,7 +437,8 @@ impl Sim<'_, '_> {
         let mut taken = self.slots_taken();
         for want in entries {
             // Adding to a position, and turning one round, take no further slot.
-            let needs_slot = self.account.positions[want.slot].is_flat();
+            let is_swap = want.reason == Reason::Harvest;
+            let needs_slot = self.account.positions[want.slot].is_flat() && !is_swap;
             let counts = matches!(self.decider, Decider::Rules) && !self.selects();
             if needs_slot && taken >= slots && counts {
                 self.refuse(bar, want, Reason::Slots);

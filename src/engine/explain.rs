@@ -229,7 +229,13 @@ fn one(
         expressions,
         because: Vec::new(),
     };
-    explanation.because = because(&explanation, sim, slot, own, at);
+    explanation.because = match sim.selects() {
+        true => {
+            let decided = explanation.decided.iter().map(ended);
+            crate::engine::select::because(sim, slot, at, decided.collect())
+        }
+        false => because(&explanation, sim, slot, own, at),
+    };
     Ok(explanation)
 }
 

@@ -4,6 +4,7 @@
 //! loop itself only looks things up at its own bar.
 
 use crate::engine::flows::Flow;
+use crate::engine::select::Spots;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
 use crate::strategy::Strategy;
@@ -75,6 +76,8 @@ pub(crate) struct SymbolInput<'m> {
     pub(crate) bars: &'m Bars,
     /// Clock bar -> own bar ([`NO_BAR`] where there is none); `None` when both are one.
     pub(crate) own: Option<Arc<Vec<u32>>>,
+    /// Whether it belongs to the dated universe, by clock bar; `None` when it always does.
+    pub(crate) member: Option<Arc<Vec<bool>>>,
     pub(crate) signals: Signals,
 }
 
@@ -117,12 +120,16 @@ pub(crate) struct Input<'m> {
     pub(crate) interest: &'m [f64],
     /// The same for `dividend_yield`; empty when there is none.
     pub(crate) index_yield: &'m [f64],
+    /// Bars on which lots are looked at for losses; empty when on every bar.
+    pub(crate) harvest_checks: &'m [bool],
     /// Bars on which a calendar year ends; empty without `[tax]`.
     pub(crate) year_ends: &'m [bool],
     /// Bars on which rules decide; empty when at every bar.
     pub(crate) decides: &'m [bool],
     /// `[weights] targets` by slot; empty without.
     pub(crate) fixed: Vec<f64>,
+    /// The expressions of `[rank]` on deciding bars, in place of columns.
+    pub(crate) spots: Option<Spots>,
     /// Slot of `[rank] refuge`, when it is a symbol.
     pub(crate) refuge: Option<usize>,
     /// What the rules say is decided one bar later. The columns above are shifted already; this
@@ -137,8 +144,14 @@ impl Input<'_> {
     }
 
     /// Whether a slot belongs to the dated universe at a bar.
-    pub(crate) fn is_member(&self, _slot: usize, _bar: BarIndex) -> bool {
-        true
+    pub(crate) fn is_member(&self, slot: usize, bar: BarIndex) -> bool {
+        let member = self.symbols[slot].member.as_ref();
+        member.is_none_or(|member| member[bar])
+    }
+
+    /// Whether symbols come into the universe and leave it.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.symbols.iter().any(|symbol| symbol.member.is_some())
     }
 
     /// A number of an expression at an own bar, `None` when absent.

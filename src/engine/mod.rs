@@ -24,6 +24,7 @@ mod placed;
 mod repeated;
 mod select;
 mod taxes;
+mod harvest;
 mod variation;
 
 pub use benchmark::{Outcome, savings_of, simulate};
@@ -33,7 +34,7 @@ pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use placed::Placement;
 pub use repeated::{Conditions, Repeated};
-pub use run::{Ambiguous, Run, SymbolRun, TaxReport};
+pub use run::{Ambiguous, HarvestReport, Run, SymbolRun, TaxReport};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
 pub use variation::{Variation, Variations};
@@ -140,7 +141,10 @@ fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
 /// one that it names. All have one clock, one universe, and the run's first and last bar.
 fn run_stages(all: &[Prepared<'_>], changes: &[(BarIndex, usize)], detail: Detail) -> Result<Run> {
     run_inputs(&all[0], changes, detail, |tapes| {
-        let inputs = all.iter().map(|prepared| prepared.rules_input(tapes));
+        let inputs = all.iter().map(|prepared| match detail {
+            Detail::Bare => prepared.bare_rules_input(tapes),
+            Detail::Full => prepared.rules_input(tapes),
+        });
         inputs.collect()
     })
 }
@@ -187,7 +191,14 @@ fn run_inputs<'p>(
             path: end(Ambiguity::Path),
             best: end(Ambiguity::Best),
         });
-        let part = of_record(prepared, record, band, detail);
+        let mut part = of_record(prepared, record, band, detail);
+        if detail == Detail::Full
+            && let Some(tax) = part.tax.as_mut().filter(|tax| tax.harvest.is_some())
+        {
+            let mut sim = Sim::new(&inputs[0], Decider::Rules, Detail::Bare);
+            sim.without_harvest();
+            tax.compare(sim.run_through(&changes).tax.as_ref());
+        }
         let symbol = tapes.first().copied().filter(|_| strategy.account.each);
         run = Some(match (run, symbol) {
             (Some(all), Some(symbol)) => all.joined(symbol, part),

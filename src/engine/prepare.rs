@@ -3,7 +3,7 @@
 use crate::engine::flows::{self, Flow};
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
-use crate::engine::select::decisions;
+use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
@@ -12,7 +12,9 @@ use crate::market::{
     period_ends_of, periods_a_year,
 };
 use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
-use crate::strategy::{Distance, Every, Rate, ScheduleDay, Signals as Sees, Strategy};
+use crate::strategy::{
+    Distance, Every, HarvestCheck, Rate, ScheduleDay, Signals as Sees, Strategy,
+};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -37,8 +39,11 @@ pub(crate) struct Prepared<'m> {
     pub(crate) sessions: Vec<u32>,
     pub(crate) interest: Vec<f64>,
     pub(crate) index_yield: Vec<f64>,
+    pub(crate) harvest_checks: Vec<bool>,
     pub(crate) year_ends: Vec<bool>,
     pub(crate) decides: Vec<bool>,
+    /// By market index and clock bar; empty when the universe is not dated.
+    pub(crate) members: Vec<Arc<Vec<bool>>>,
     /// Columns of every tape, once an expression that crosses symbols was evaluated.
     crossed: OnceCell<Vec<Columns>>,
 }
@@ -73,6 +78,13 @@ impl<'m> Prepared<'m> {
         let market = learned(market, strategy)?;
         let universe = universe(&market, strategy)?;
         let clock = clock_of(&market, &universe);
+        if strategy.data.members.is_some() && market.members.is_none() {
+            return Err(Error::new(
+                Problem::new("the market was read without its members")
+                    .at_column("data.members")
+                    .help("read it with Market::with_members, or by engine::read_market"),
+            ));
+        }
         let (first, end) = bounds(&clock, strategy)?;
         check_volume(&market, strategy, &universe)?;
         check_taxes(&market, strategy, &universe)?;
@@ -96,8 +108,10 @@ impl<'m> Prepared<'m> {
             sessions: Vec::new(),
             interest: Vec::new(),
             index_yield: Vec::new(),
+            harvest_checks: Vec::new(),
             year_ends: Vec::new(),
             decides: Vec::new(),
+            members: Vec::new(),
             crossed: OnceCell::new(),
         };
         prepared.fill_columns()?;
@@ -137,8 +151,20 @@ impl<'m> Prepared<'m> {
             self.index_yield = growth(&self.clock, &rate(index)?);
         }
         let (calendar, interval) = (self.market.calendar, self.market.interval);
-        if strategy.tax.is_some() {
-            self.year_ends = period_ends_of(&self.clock, Period::Year, calendar, interval);
+        if let Some(tax) = &strategy.tax {
+            let ends = |period| period_ends_of(&self.clock, period, calendar, interval);
+            self.year_ends = ends(Period::Year);
+            self.harvest_checks = match tax.harvest.as_ref().map(|h| h.check) {
+                Some(HarvestCheck::Day) if interval.is_intraday() => ends(Period::Day),
+                Some(HarvestCheck::Week) => ends(Period::Week),
+                Some(HarvestCheck::Month) => ends(Period::Month),
+                Some(HarvestCheck::Day) | None => Vec::new(),
+            };
+        }
+        if let Some(members) = &self.market.members {
+            let tapes = self.market.tapes.iter();
+            let along = tapes.map(|tape| Arc::new(members.along(&tape.symbol, &self.clock)));
+            self.members = along.collect();
         }
         let last = ScheduleDay::Last;
         let (every, day) = match (&strategy.rank, &strategy.weights) {
@@ -203,6 +229,29 @@ impl<'m> Prepared<'m> {
         Ok(input)
     }
 
+    /// The same for a bare run, which reads no column where a few bars are all that decides.
+    pub(crate) fn bare_rules_input(&self, tapes: &[usize]) -> Result<Input<'_>> {
+        match Spots::of(self, tapes) {
+            Some(spots) => Ok(Input {
+                spots: Some(spots),
+                ..self.bare_input(tapes)
+            }),
+            None => self.rules_input(tapes),
+        }
+    }
+
+    /// Score, `where` and `absolute` of `[rank]`, when nothing else is wanted.
+    pub(crate) fn rank_expressions(&self) -> Option<[Option<ExprId>; 3]> {
+        let of = |slot| {
+            self.wanted
+                .iter()
+                .find(|(s, _)| *s == slot)
+                .map(|(_, id)| *id)
+        };
+        let told = [Slot::Score, Slot::Eligible, Slot::Absolute].map(of);
+        (told.iter().flatten().count() == self.wanted.len()).then_some(told)
+    }
+
     /// The same from conditions that were evaluated elsewhere, by key, for each of `tapes`.
     pub(crate) fn given_input(&self, tapes: &[usize], given: &[&[(String, Mask)]]) -> Input<'_> {
         let mut input = self.bare_input(tapes);
@@ -248,6 +297,7 @@ impl<'m> Prepared<'m> {
                     name: &self.market.tapes[tape].symbol,
                     bars,
                     own: own_on(&self.clock, &bars.time),
+                    member: self.members.get(tape).cloned(),
                     signals: Signals::default(),
                 }
             })
@@ -266,10 +316,12 @@ impl<'m> Prepared<'m> {
             sessions: &self.sessions,
             interest: &self.interest,
             index_yield: &self.index_yield,
+            harvest_checks: &self.harvest_checks,
             year_ends: &self.year_ends,
             decides: &self.decides,
             fixed: self.fixed_targets(tapes),
             refuge: self.refuge(tapes),
+            spots: None,
             later: false,
         }
     }

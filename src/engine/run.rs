@@ -42,6 +42,54 @@ pub struct SymbolRun {
     pub flows: Vec<f64>,
 }
 
+/// What harvesting losses did, in money.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HarvestReport {
+    /// Lots that were sold for their loss.
+    pub swaps: usize,
+    /// Losses that these sales realised and that count.
+    pub harvested: f64,
+    /// Losses that wash sales disallowed.
+    pub disallowed: f64,
+    /// Tax that fell due without harvesting, less what fell due with it: put off, not saved.
+    pub deferred: f64,
+    /// Equity after selling everything and paying all tax at the end, less that of the same run
+    /// without harvesting. Nothing else is a gain.
+    pub gained: f64,
+}
+
+impl HarvestReport {
+    /// The sales of it; what they were worth is told by [`TaxReport::compare`].
+    pub(crate) fn of(realized: &[Realized]) -> Self {
+        let sales = || realized.iter().filter(|r| r.is_harvest);
+        let disallowed = sales().map(|r| r.disallowed).sum();
+        HarvestReport {
+            swaps: sales().count(),
+            harvested: sales().map(|r| -r.gain).sum::<f64>() - disallowed,
+            disallowed,
+            deferred: 0.0,
+            gained: 0.0,
+        }
+    }
+}
+
+impl TaxReport {
+    /// Tax that fell due, paid or not.
+    pub fn due(&self) -> f64 {
+        self.years.iter().map(|year| year.paid).sum()
+    }
+
+    /// Notes what harvesting was worth beside the same run without it.
+    pub(crate) fn compare(&mut self, without: Option<&TaxReport>) {
+        let due = self.due();
+        let after = self.equity_after;
+        if let (Some(harvest), Some(without)) = (&mut self.harvest, without) {
+            harvest.deferred = without.due() - due;
+            harvest.gained = after - without.equity_after;
+        }
+    }
+}
+
 /// What the tax book of a run says at its end. Slots in it are indices of symbols in the market.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TaxReport {
@@ -55,6 +103,10 @@ pub struct TaxReport {
     pub owed: f64,
     /// What would be owed beyond it if everything were sold at the last close.
     pub liquidation: Liquidation,
+    /// Equity at the end less all of that.
+    pub equity_after: f64,
+    /// What harvesting did; `None` where no losses are harvested.
+    pub harvest: Option<HarvestReport>,
 }
 
 /// The record of one simulation. Columns have one element a bar of the run.

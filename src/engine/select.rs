@@ -6,11 +6,15 @@
 //! what is held and what is wanted becomes wishes, which the loop places and fills like any other:
 //! sales first, purchases in their order, the last cut by cash.
 
+mod explain;
 mod rank;
 mod schedule;
+mod spots;
 mod weights;
 
+pub(crate) use explain::because;
 pub(crate) use schedule::decisions;
+pub(crate) use spots::Spots;
 
 use crate::engine::decide::{Decider, Want};
 use crate::engine::pending::Ask;
@@ -84,6 +88,7 @@ impl Sim<'_, '_> {
             (None, None) => None,
         };
         let called = wants.len();
+        let decided = targets.is_some();
         if let Some(targets) = targets {
             self.cancel_earlier();
             self.lead_to(&targets, bar, wants);
@@ -94,6 +99,9 @@ impl Sim<'_, '_> {
             }
             self.selection.targets = targets.weights;
             self.selection.started = true;
+        }
+        if !decided && self.input.is_dated() {
+            self.sell_leavers(bar, wants);
         }
         // A margin call comes first and stands alone.
         if called > 0 {
@@ -106,16 +114,39 @@ impl Sim<'_, '_> {
         }
     }
 
-    /// A bar on which something may be decided, at or after `bar`; `None` if each has to be asked.
+    /// A bar at or after `bar`, before which nothing is decided.
     pub(crate) fn next_selection(&self, bar: BarIndex) -> BarIndex {
         let weights = self.input.strategy.weights.as_ref();
         let watches = weights.is_some_and(|w| w.watches_drift() || !self.all_bought());
+        let watches = watches || self.input.is_dated();
+        if let Some(spots) = self
+            .input
+            .spots
+            .as_ref()
+            .filter(|_| !self.selection.started)
+        {
+            return bar.max(spots.first);
+        }
         if watches || !self.selection.started {
             return bar;
         }
         let decides = self.input.decides.get(bar..).unwrap_or_default();
         let next = decides.iter().position(|d| *d);
         next.map_or(self.input.end, |next| bar + next)
+    }
+
+    /// Between decisions, what left the universe is sold.
+    fn sell_leavers(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
+        for k in 0..self.account.held.len() {
+            let slot = self.account.held[k];
+            let left = !self.input.is_member(slot, bar) && self.input.refuge != Some(slot);
+            if left && !self.waits(slot, true) {
+                wants.push(self.closing(slot, Reason::Signal));
+                if let Some(target) = self.selection.targets.get_mut(slot) {
+                    *target = 0.0;
+                }
+            }
+        }
     }
 
     /// Orders of an earlier decision that wait still are withdrawn: this one knows better.

@@ -589,15 +589,19 @@ impl<'a, 'm> Sim<'a, 'm> {
                 equity.extend(close.iter().map(|c| base + shares * c));
             }
             held => {
-                for bar in from..to {
-                    let holdings: f64 = held
-                        .iter()
-                        .map(|&s| {
-                            self.account.positions[s].shares * self.input.symbols[s].bars.close[bar]
-                        })
-                        .sum();
-                    equity.push(base + holdings);
+                // Symbol by symbol, since closes of one symbol lie side by side; each bar's sum has
+                // the order of the holdings all the same.
+                let start = equity.len();
+                equity.resize(start + (to - from), -0.0);
+                let sums = &mut equity[start..];
+                for &slot in held {
+                    let shares = self.account.positions[slot].shares;
+                    let close = &self.input.symbols[slot].bars.close[from..to];
+                    for (sum, close) in sums.iter_mut().zip(close) {
+                        *sum += shares * close;
+                    }
                 }
+                sums.iter_mut().for_each(|sum| *sum += base);
             }
         }
         for &slot in &self.account.held {
@@ -654,6 +658,7 @@ fn is_plain(input: &Input<'_>, keeps_books: bool) -> bool {
     let account = &input.strategy.account;
     !keeps_books
         && input.symbols.iter().all(|s| s.own.is_none())
+        && !input.is_dated()
         && input.interest.is_empty()
         && input.index_yield.is_empty()
         && account.kind == AccountKind::Cash

@@ -35,6 +35,9 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
         hash,
     };
     let mut market = Market::read(source, &options)?;
+    if let Some(path) = &data.members {
+        market = market.with_members(path, hash)?;
+    }
     if let Some(name) = data.calendar {
         market.calendar = match name {
             CalendarName::Nyse => Calendar::Nyse,

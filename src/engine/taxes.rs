@@ -4,8 +4,9 @@
 //! on, as it counts a dividend from its ex-date. What cash does not cover waits for the sales of the
 //! next open.
 
+use crate::engine::harvest::Harvesting;
 use crate::engine::input::Input;
-use crate::engine::run::TaxReport;
+use crate::engine::run::{HarvestReport, TaxReport};
 use crate::engine::simulate::Sim;
 use crate::error::{Error, Problem, Result, nearest};
 use crate::market::{ActionKind, Market, date_of};
@@ -15,13 +16,15 @@ use crate::units::BarIndex;
 use chrono::{Datelike, NaiveDate};
 
 /// The one layer of an account without layers.
-const LAYER: usize = 0;
+pub(crate) const LAYER: usize = 0;
 
 /// The tax book of a simulation, and what is due and not yet paid.
 pub(crate) struct Taxes {
     pub(crate) book: TaxBook,
     /// Year and money, in the order in which they fell due.
     owed: Vec<(i32, f64)>,
+    /// `None` where no losses are harvested.
+    pub(crate) harvesting: Option<Harvesting>,
 }
 
 impl Taxes {
@@ -32,6 +35,7 @@ impl Taxes {
         Some(Taxes {
             book: TaxBook::new(tax, &symbols, LAYER + 1),
             owed: Vec::new(),
+            harvesting: Harvesting::of(input.strategy, &symbols),
         })
     }
 }
@@ -51,6 +55,13 @@ impl Sim<'_, '_> {
         let day = date_of(self.input.clock[bar]);
         for event in log.drain(..) {
             taxes.book.observe(day, LAYER, &event);
+        }
+    }
+
+    /// The same simulation that harvests nothing.
+    pub(crate) fn without_harvest(&mut self) {
+        if let Some(taxes) = &mut self.taxes {
+            taxes.harvesting = None;
         }
     }
 
@@ -123,7 +134,13 @@ impl Sim<'_, '_> {
         let mut open: Vec<_> = taxes.book.open_lots().cloned().collect();
         let marks: Vec<f64> = open.iter().map(|l| self.account.marks[l.slot]).collect();
         open.iter_mut().for_each(|lot| lot.slot = tape(lot.slot));
+        let equity = self.account.equity();
         Some(TaxReport {
+            equity_after: equity - liquidation.unpaid - liquidation.on_sale,
+            harvest: taxes
+                .harvesting
+                .is_some()
+                .then(|| HarvestReport::of(&realized)),
             years: taxes.book.years(day.year()),
             realized,
             open: open.into_iter().zip(marks).collect(),

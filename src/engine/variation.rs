@@ -72,6 +72,7 @@ impl<'m> Variations<'m> {
                 name: &market.tapes[s.tape].symbol,
                 bars: &market.tapes[s.tape].bars,
                 own: s.own,
+                member: s.member,
                 signals: s.signals,
             });
             accounts.push(Account {
@@ -213,10 +214,12 @@ impl<'m> Variations<'m> {
             sessions: &prepared.sessions,
             interest: &prepared.interest,
             index_yield: &prepared.index_yield,
+            harvest_checks: &prepared.harvest_checks,
             year_ends: &prepared.year_ends,
             decides,
             fixed: account.fixed.clone(),
             refuge: account.refuge,
+            spots: None,
             later,
         }
     }

@@ -13,13 +13,14 @@ use crate::error::{Error, Problem, Result, nearest};
 use crate::market::delimited::{self, Request};
 use crate::market::layout::{Shape, shorten};
 use crate::market::rows::{self, Parsed};
-use crate::market::{Bars, Market, Tape, clock, read_actions};
+use crate::market::{Bars, Market, Members, Tape, clock, read_actions};
 use crate::units::Micros;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What to read and how; the default reads all symbols under the columns' usual names.
 #[derive(Debug, Clone, Default)]
@@ -236,6 +237,45 @@ impl Market {
         let mut reading = Reading::new(options);
         reading.file(&Source::Bytes(name, bytes))?;
         reading.finish(name)
+    }
+}
+
+impl Market {
+    /// The market with the dated universe of a file ([`Members::read`]); it says which members have
+    /// no prices. `hash` asks for the file's SHA-256.
+    ///
+    /// # Errors
+    /// As [`Members::read`], and when no symbol of the data is ever a member.
+    pub fn with_members(mut self, path: &Path, hash: bool) -> Result<Market> {
+        let shown = path.display().to_string();
+        let members = Members::read(path)?;
+        let named = members.symbols();
+        let lacks = |symbol: &&&str| self.index_of(symbol).is_none();
+        let lacking: Vec<&str> = named.iter().filter(lacks).copied().collect();
+        if lacking.len() == named.len() {
+            return Err(Error::new(
+                Problem::new("no symbol of the data is ever a member")
+                    .in_file(shown)
+                    .help("symbols of members are written as the data has them"),
+            ));
+        }
+        if !lacking.is_empty() {
+            const SHOWN: usize = 5;
+            let some = lacking[..lacking.len().min(SHOWN)].join(", ");
+            let more = if lacking.len() > SHOWN { " …" } else { "" };
+            self.notes.push(format!(
+                "{shown}: {} of {} members have no prices in the data and are missing from the past: {some}{more}",
+                lacking.len(),
+                named.len()
+            ));
+        }
+        let hash = match hash {
+            true => hash_of(path).map_err(|error| in_file(&error, &shown))?,
+            false => String::new(),
+        };
+        self.files.push((shown, hash));
+        self.members = Some(Arc::new(members));
+        Ok(self)
     }
 }
 

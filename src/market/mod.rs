@@ -12,6 +12,7 @@ mod layout;
 mod moment;
 mod rows;
 mod zone;
+mod members;
 pub mod load;
 pub mod chain;
 mod save;
@@ -30,6 +31,7 @@ pub use calendar::{
 pub use coverage::{Coverage, SymbolCoverage, coverage};
 pub use learned::{Learned, LearnedFit, MODEL};
 pub use load::{RawTape, ReadOptions, read_raw};
+pub use members::Members;
 pub use resample::{Resampled, resample};
 pub use save::{Cells, Imported, import, import_chains, write_table, write_table_in_parts};
 pub use seal::Holdout;
@@ -62,6 +64,8 @@ pub struct Market {
     pub tapes: Vec<Tape>,
     /// Corporate actions by time, symbol and kind.
     pub actions: Vec<Action>,
+    /// Who belonged to the universe when; `None` when all always did.
+    pub members: Option<Arc<Members>>,
     /// Which days are sessions; told from the clock unless a strategy names one.
     pub calendar: Calendar,
     /// The size of a bar; told from the clock.

@@ -131,6 +131,7 @@ impl Market {
             files: self.files.clone(),
             notes: self.notes.clone(),
             holdout: self.holdout,
+            members: self.members.clone(),
             ..market
         }
         .with_actions(self.coarse_actions(&stretches)))

@@ -45,6 +45,7 @@ impl Market {
             files: self.files.clone(),
             notes: self.notes.clone(),
             holdout: self.holdout,
+            members: self.members.clone(),
             ..clock::align(tapes)?
         })
     }

@@ -60,6 +60,8 @@ pub struct CaveatInputs {
     pub benchmark_left_out: Vec<String>,
     /// Withdrawals that were not paid in full, and the money that is missing.
     pub unpaid: Option<(usize, f64)>,
+    /// The strategy has `[tax]`.
+    pub taxed: bool,
     /// First day of the stretch that the strategy holds out, and whether it was opened.
     pub holdout: Option<(String, bool)>,
 }
@@ -186,6 +188,8 @@ pub enum Caveat {
         /// Money that is missing.
         amount: f64,
     },
+    /// Taxes are a model.
+    TaxModel,
     /// A benchmark holds less than its name says.
     BenchmarkIncomplete {
         /// Symbols left out.
@@ -251,6 +255,9 @@ fn of_costs(facts: &CaveatInputs) -> Vec<Caveat> {
 
 fn of_fills(facts: &CaveatInputs) -> Vec<Caveat> {
     let mut found = Vec::new();
+    if facts.taxed {
+        found.push(Caveat::TaxModel);
+    }
     if facts.fills_at_deciding_close {
         found.push(Caveat::FilledAtDecidingClose);
     }
@@ -326,6 +333,7 @@ impl Caveat {
             Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
             Caveat::Unpaid { .. } => "unpaid_withdrawals",
+            Caveat::TaxModel => "tax_model",
             Caveat::BenchmarkIncomplete { .. } => "benchmark_incomplete",
             Caveat::ModelFitsMissing { .. } => "model_fits_missing",
             Caveat::ModelTooGood { .. } => "model_too_good",
@@ -397,6 +405,9 @@ impl fmt::Display for Caveat {
             | Caveat::ModelSaysNothing { .. }
             | Caveat::ModelBeaten { .. } => of_model(f, self),
             Caveat::Unpaid { withdrawals: n, amount } => unpaid(f, *n, *amount),
+            Caveat::TaxModel => f.write_str(
+                "Taxes are a model with your rates and no advice; benchmarks pay none. Ask whoever files your return.",
+            ),
             Caveat::BenchmarkIncomplete { symbols } => write!(
                 f,
                 "The benchmark leaves out {}, without a bar on the first day. Start later for a fair comparison.",

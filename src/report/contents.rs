@@ -8,7 +8,7 @@ use crate::report::manifest::{
     self, Assumption, FileHash, Flags, LedgerCopy, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
-use crate::report::{csv, json, learning, pictures, walk_forward};
+use crate::report::{csv, json, learning, pictures, taxes, walk_forward};
 use crate::strategy::{Rate, Strategy};
 use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};
@@ -86,6 +86,10 @@ fn tables_and_charts(
     if !run.each.is_empty() {
         let name = "equity_by_symbol.csv".to_string();
         files.push((name, csv::equity_by_symbol(run)));
+    }
+    if let Some(tax) = &run.tax {
+        files.push(("tax.csv".to_string(), taxes::tax_csv(tax)));
+        files.push(("lots.csv".to_string(), taxes::lots_csv(run, tax)));
     }
     if strategy.report.charts {
         let drawn = series(market, strategy, run);

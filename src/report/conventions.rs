@@ -3,7 +3,7 @@
 
 mod selector;
 
-use crate::report::figure;
+use crate::report::{figure, taxes};
 use crate::strategy::{
     AccountKind, Ambiguity, Cashflow, Costs, Distance, Every, ExprText, FillAt, Invest, OrderKind,
     Prices, RaiseCash, Rate, Rules, ScheduleDay, SizeMethod, Strategy,
@@ -26,6 +26,13 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ("Costs", costs(&strategy.costs)),
         ("Account", account(strategy)),
         ("Flows", flows(strategy)),
+        (
+            "Taxes",
+            strategy
+                .tax
+                .as_ref()
+                .map_or_else(String::new, taxes::in_words),
+        ),
         ("Prices", prices(strategy)),
     ]);
     lines.retain(|(_, words)| !words.is_empty());

@@ -56,7 +56,7 @@ pub const LEDGER_COLUMNS: [&str; 10] = [
 pub const INCOME_COLUMNS: [&str; 5] = ["month", "layer", "symbol", "stream", "amount"];
 
 /// Rows of cells, quoted where a cell needs it.
-struct Table {
+pub(crate) struct Table {
     writer: ::csv::Writer<Vec<u8>>,
     cell: String,
 }
@@ -65,7 +65,7 @@ struct Table {
 const IN_MEMORY: &str = "a table in memory takes rows of one length";
 
 impl Table {
-    fn new<'a>(header: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(header: impl IntoIterator<Item = &'a str>) -> Self {
         let mut table = Table {
             writer: ::csv::Writer::from_writer(Vec::new()),
             cell: String::new(),
@@ -77,12 +77,12 @@ impl Table {
         table
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         let written = self.writer.write_field(text);
         debug_assert!(written.is_ok(), "{IN_MEMORY}");
     }
 
-    fn number(&mut self, value: f64) {
+    pub(crate) fn number(&mut self, value: f64) {
         let mut cell = std::mem::take(&mut self.cell);
         cell.clear();
         cell::push_number(&mut cell, value);
@@ -90,20 +90,20 @@ impl Table {
         self.cell = cell;
     }
 
-    fn number_or_empty(&mut self, value: Option<f64>) {
+    pub(crate) fn number_or_empty(&mut self, value: Option<f64>) {
         self.number(value.unwrap_or(f64::NAN));
     }
 
-    fn whole(&mut self, value: usize) {
+    pub(crate) fn whole(&mut self, value: usize) {
         self.text(&value.to_string());
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         let written = self.writer.write_record(None::<&[u8]>);
         debug_assert!(written.is_ok(), "{IN_MEMORY}");
     }
 
-    fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.writer.into_inner().unwrap_or_default()
     }
 }
@@ -128,7 +128,7 @@ impl<'a> Dates<'a> {
     }
 }
 
-fn symbol_name(run: &Run, symbol: Option<usize>) -> &str {
+pub(crate) fn symbol_name(run: &Run, symbol: Option<usize>) -> &str {
     symbol.map_or("", |s| run.symbols[s].as_str())
 }
 

@@ -11,6 +11,7 @@ use crate::report::manifest::SCHEMA;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
 use crate::study::AmongTrials;
+use crate::report::taxes;
 use serde_json::{Map, Value, json};
 
 /// The object of a strategy. `files` are the paths of what was written.
@@ -56,6 +57,9 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
     }
     if let Some(among) = &summary.among {
         map.extend(among_trials(among));
+    }
+    if let (Some(tax), Some(object)) = (&summary.tax, object.as_object_mut()) {
+        object.insert("tax".to_string(), taxes::object(tax));
     }
     object
 }

@@ -19,6 +19,7 @@ pub mod record;
 pub mod stress;
 pub mod summary;
 pub mod sweep;
+pub mod taxes;
 pub mod text;
 pub mod verify;
 pub mod walk_forward;

@@ -4,7 +4,7 @@
 //! [`Summary::of`] is the one place that gathers it. Numbers come from `metrics` and from the run's
 //! books; here they are only put beside one another and added up by name.
 
-use crate::engine::{Ambiguous, Run, savings_of};
+use crate::engine::{Ambiguous, Run, TaxReport, savings_of};
 use crate::execution::{Outcome, Reason};
 use crate::metrics::Metrics;
 use crate::metrics::caveats::Caveat;
@@ -144,6 +144,8 @@ pub struct Summary {
     pub ambiguous: Option<Ambiguous>,
     /// What to beware of.
     pub caveats: Vec<Warning>,
+    /// Lots and taxes; `None` without `[tax]`.
+    pub tax: Option<TaxReport>,
     /// The same strategy under each assumption that flatters it.
     pub stress: Stress,
     /// The run among all trials ever made on its data; `None` where nobody counted them.
@@ -179,6 +181,7 @@ impl Summary {
             orders: orders(run),
             ambiguous: run.ambiguous,
             caveats: judged.caveats.iter().map(warning).collect(),
+            tax: run.tax.clone(),
             stress: judged.stress.clone(),
             among: judged.among.clone(),
             learning: judged.learning.clone(),

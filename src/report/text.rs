@@ -9,6 +9,7 @@ use crate::report::judgement;
 use crate::report::learning;
 use crate::report::stress;
 use crate::report::summary::Summary;
+use crate::report::taxes;
 
 /// Width of the page in columns.
 const WIDTH: usize = 80;
@@ -43,6 +44,7 @@ const GROUPS: [(&str, &[Row]); 2] = [
             Row::Of("cagr"),
             Row::CagrInterval,
             Row::MoneyWeighted,
+            Row::Of("after_tax_cagr"),
             Row::Of("excess_over_cash"),
             Row::Of("volatility"),
             Row::Of("max_drawdown"),
@@ -94,6 +96,9 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     luck(&mut page, summary);
     each(&mut page, summary);
     income(&mut page, summary);
+    if let Some(tax) = &summary.tax {
+        page.text.push_str(&taxes::page(tax));
+    }
     orders(&mut page, summary);
     ambiguity(&mut page, summary);
     learned(&mut page, summary);
@@ -309,7 +314,12 @@ fn interval(found: Option<Interval>) -> String {
 /// the others their further reasons in one line.
 fn reasons(page: &mut Page, columns: &[(&str, &Metrics)]) {
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    let rows = || GROUPS.iter().flat_map(|(_, rows)| rows.iter());
+    // A run without taxes, as every benchmark is, has nothing to explain.
+    let is_asked = |row: &&Row| !matches!(row, Row::Of("after_tax_cagr"));
+    let rows = || {
+        let rows = GROUPS.iter().flat_map(|(_, rows)| rows.iter());
+        rows.filter(is_asked)
+    };
     let Some(((_, own), others)) = columns.split_first() else {
         return;
     };

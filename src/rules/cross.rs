@@ -1,5 +1,5 @@
 //! Symbols against each other: `rank` and `zrank` over all symbols with a bar and a value at a
-//! moment.
+//! moment; of a dated universe, over its members.
 //!
 //! Each symbol's number is taken in the money of that bar, and what comes out is a column like any
 //! other: looking back at a rank gives the rank of that day.
@@ -65,6 +65,14 @@ pub(super) fn ranks(
 fn across(market: &Market, values: &[&[f64]], by_rank: bool) -> Vec<Column> {
     let mut placed: Vec<Vec<f64>> = values.iter().map(|v| vec![f64::NAN; v.len()]).collect();
     let mut bars = vec![0; market.tapes.len()];
+    let members = market.members.as_ref();
+    let members: Option<Vec<Vec<bool>>> = members.map(|members| {
+        let tapes = market.tapes.iter();
+        tapes
+            .map(|tape| members.along(&tape.symbol, &market.clock))
+            .collect()
+    });
+    let is_in = |place: usize, moment: usize| members.as_ref().is_none_or(|m| m[place][moment]);
     // Value, tape and bar of those that have a value at the moment.
     let mut here: Vec<(f64, usize, usize)> = Vec::with_capacity(values.len());
     for moment in 0..market.clock.len() {
@@ -78,7 +86,7 @@ fn across(market: &Market, values: &[&[f64]], by_rank: bool) -> Vec<Column> {
             if stands {
                 bars[place] += 1;
                 let value = values[place].get(bar).copied().unwrap_or(f64::NAN);
-                if !value.is_nan() {
+                if !value.is_nan() && is_in(place, moment) {
                     here.push((value, place, bar));
                 }
             }

@@ -353,7 +353,7 @@ impl<'a> Bench<'a> {
 }
 
 /// A calendar word at a moment.
-fn reading(clock: Clock, time: Micros) -> f64 {
+pub(super) fn reading(clock: Clock, time: Micros) -> f64 {
     const HOUR: Micros = 3_600_000_000;
     const MINUTE: Micros = 60_000_000;
     let date = date_of(time);

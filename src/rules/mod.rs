@@ -50,6 +50,7 @@ mod position;
 mod random;
 mod seen;
 mod stream;
+mod spot;
 mod trace;
 mod written;
 

@@ -114,6 +114,8 @@ pub struct Data {
     pub source: Option<PathBuf>,
     /// Symbols wanted; empty means all found.
     pub symbols: Vec<String>,
+    /// Dated membership; `None` when every symbol always takes part.
+    pub members: Option<PathBuf>,
     /// First day of the simulation (midnight).
     pub start: Option<chrono::NaiveDate>,
     /// Last day of the simulation, inclusive.

@@ -280,6 +280,7 @@ fn data(values: &Values<'_>, columns: &[(String, String)]) -> Data {
     Data {
         source: values.path("data.source"),
         symbols: values.symbols("data.symbols"),
+        members: values.path("data.members"),
         start: values.day("data.start"),
         end: values.day("data.end"),
         bar: values.bar("data.bar"),

@@ -384,8 +384,7 @@ const DATA: &[Key] = &[
         Path,
         Unset("all symbols always"),
         "Dated membership of an index: a file of symbol, from, to",
-    )
-    .later(),
+    ),
     key(
         "start",
         Day,

@@ -272,6 +272,7 @@ fn facts(
         adjusted_columns: adjusted_columns(market, strategy),
         benchmark_left_out: outcome.left_out.clone(),
         unpaid: unpaid(run),
+        taxed: strategy.tax.is_some(),
         holdout: market
             .holdout
             .map(|held| (date_of(held.from).to_string(), held.is_open)),

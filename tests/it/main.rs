@@ -33,6 +33,7 @@ mod overfit_verb;
 mod overfitting;
 mod price_verb;
 mod pricing;
+mod peers;
 mod properties;
 mod report_files;
 mod resample;

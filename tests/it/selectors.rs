@@ -325,3 +325,429 @@ fn bare_runs_have_the_same_equity_to_the_bit() {
         assert_eq!(full.equity, bare.equity, "{text}");
     }
 }
+
+/// A market whose symbols belong to it as `members` says.
+fn dated(mut market: Market, members: &str) -> Market {
+    let members = papertape::market::Members::parse(members).unwrap();
+    market.members = Some(std::sync::Arc::new(members));
+    market
+}
+
+#[test]
+fn a_member_that_leaves_is_sold_at_the_next_open_and_counts_no_more() {
+    let market = market(&[("A", &[30.0; 6]), ("B", &[20.0; 6]), ("C", &[10.0; 6])]);
+    // A leaves on Wednesday 10 January, bar 2; C comes on that day.
+    let market = dated(
+        market,
+        "symbol,from,to\nA,,2024-01-10\nB,2020-01-01,\nC,2024-01-10,\n",
+    );
+    let run = run(
+        &market,
+        &format!("[rank]\nscore = \"close\"\nhold = 1\n{NO_COSTS}"),
+    );
+    let a = 1000.0 / 30.0;
+    assert_eq!(
+        fills(&run),
+        [(0, "A", Side::Buy, a), (2, "A", Side::Sell, a)]
+    );
+    assert_eq!(run.orders[1].fill_bar, Some(3));
+    // By rules: nothing outside is bought, and what left is sold on whatever day.
+    let rules = "[rules]\nenter = \"close > 15\"\nevery = \"month\"\n";
+    let by_rules = backtest(&market, &strategy(&format!("{rules}{NO_COSTS}"))).unwrap();
+    assert!(by_rules.orders.is_empty(), "no month ends");
+    let always = format!("[rules]\nenter = \"close > 5\"\n{NO_COSTS}");
+    let always = backtest(&market, &strategy(&always)).unwrap();
+    let third = 1000.0 / 3.0;
+    let told = fills(&always);
+    assert_eq!(
+        told[..3]
+            .iter()
+            .map(|o| (o.0, o.1, o.2))
+            .collect::<Vec<_>>(),
+        [
+            (0, "A", Side::Buy),
+            (0, "B", Side::Buy),
+            (2, "A", Side::Sell)
+        ]
+    );
+    assert_eq!((told[3].0, told[3].1, told.len()), (2, "C", 4));
+    assert!((told[0].3 * 30.0 - third).abs() < 1e-9);
+    // Ranks count members alone: B is second while A is in, first afterwards.
+    let first = format!("[rules]\nenter = \"rank(close) == 1 and close == 20\"\n{NO_COSTS}");
+    let first = backtest(&market, &strategy(&first)).unwrap();
+    assert_eq!(first.orders[0].decided, 2);
+}
+
+#[test]
+fn a_symbol_that_dies_while_it_is_held_leaves_cash_until_the_next_decision() {
+    let mut dies = [30.0; 30];
+    dies[9..].fill(f64::NAN);
+    let market = market(&[("A", &dies), ("B", &[20.0; 30])]);
+    let text = "[rank]\nscore = \"close\"\nhold = 1\nevery = \"month\"\n";
+    let run = run(&market, &format!("{text}{NO_COSTS}"));
+    assert_eq!(run.trades[0].reason, Reason::Delisted);
+    // The end of January, bar 17, comes before the tenth session without a bar: it is sold for lack
+    // of a score, an order that the delisting cancels.
+    let told: Vec<(usize, Outcome)> = run.orders.iter().map(|o| (o.decided, o.outcome)).collect();
+    assert_eq!(told[0], (0, Outcome::Filled));
+    assert!(told.contains(&(17, Outcome::Cancelled)), "{told:?}");
+}
+
+#[test]
+fn days_of_a_period_are_counted_on_the_calendar() {
+    let market = market(&[("A", &[10.0; 60])]);
+    // A weight that is always off, so that every decision trades.
+    let decided = |day: &str| -> Vec<usize> {
+        let text = format!(
+            "[rank]\nscore = \"close\"\nhold = 1\nwhere = \"day < 40\"\nabsolute = \"month > 0\"\nreweight = true\nevery = \"month\"\nday = {day}\n[fill]\nvolume_cap = 0.00001\n{NO_COSTS}"
+        );
+        let run = run(&market, &text);
+        run.orders.iter().map(|o| o.decided).collect()
+    };
+    // Bars: 0 is 8 January, 17 is 31 January, 18 is 1 February, 38 is 29 February, 39 is 1 March.
+    assert_eq!(decided("\"last\""), [0, 17, 38, 59]);
+    assert_eq!(decided("\"first\""), [0, 18, 39]);
+    // The 17th of February is a Saturday: Monday the 19th, bar 30; 17 January is bar 7.
+    assert_eq!(decided("17"), [0, 7, 30, 50]);
+    // February has no 30th: its last session.
+    assert_eq!(decided("30"), [0, 16, 38, 59]);
+}
+
+#[test]
+fn risk_parity_and_least_variance_meet_their_conditions() {
+    use papertape::strategy::{covariance, min_variance, risk_parity};
+    let mut seed = 7_u64;
+    let mut draw = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+    };
+    for n in [1, 2, 3, 7, 20] {
+        for _ in 0..20 {
+            let common: Vec<f64> = (0..60).map(|_| draw()).collect();
+            let series: Vec<Vec<f64>> = (0..n)
+                .map(|k| {
+                    common
+                        .iter()
+                        .map(|c| 0.02 * (c + (1.0 + k as f64) * draw()))
+                        .collect()
+                })
+                .collect();
+            let c = covariance(&series);
+            let times = |w: &[f64], i: usize| (0..n).map(|j| c[i * n + j] * w[j]).sum::<f64>();
+            let parity = risk_parity(&c, n);
+            assert!((parity.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            let variance: f64 = (0..n).map(|i| parity[i] * times(&parity, i)).sum();
+            for i in 0..n {
+                let share = parity[i] * times(&parity, i) / variance * n as f64;
+                assert!(parity[i] > 0.0 && (share - 1.0).abs() < 1e-12, "{share}");
+            }
+            // Kuhn and Tucker, for the least variance.
+            let least = min_variance(&c, n);
+            assert!((least.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            let variance: f64 = (0..n).map(|i| least[i] * times(&least, i)).sum();
+            for i in 0..n {
+                let slope = times(&least, i) / variance - 1.0;
+                assert!(least[i] >= 0.0 && slope > -1e-6, "{slope}");
+                assert!(least[i] == 0.0 || slope.abs() < 1e-6, "{slope}");
+            }
+        }
+    }
+    // Two uncorrelated: risk parity by 1 / volatility, least variance by 1 / variance.
+    let c = [0.04, 0.0, 0.0, 0.01];
+    let near = |a: &[f64], b: [f64; 2]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+    assert!(near(&risk_parity(&c, 2), [1.0 / 3.0, 2.0 / 3.0]));
+    assert!(near(&min_variance(&c, 2), [0.2, 0.8]));
+    // Three, against a search of the whole simplex.
+    let c = [0.04, 0.018, 0.002, 0.018, 0.02, 0.001, 0.002, 0.001, 0.09];
+    let var = |w: &[f64]| -> f64 { (0..9).map(|k| w[k / 3] * c[k] * w[k % 3]).sum() };
+    let mut best = f64::INFINITY;
+    for a in 0..=400 {
+        for b in 0..=400 - a {
+            let w = [
+                f64::from(a) / 400.0,
+                f64::from(b) / 400.0,
+                f64::from(400 - a - b) / 400.0,
+            ];
+            best = best.min(var(&w));
+        }
+    }
+    let found = var(&min_variance(&c, 3));
+    assert!(found <= best && best - found < 1e-5, "{found} {best}");
+}
+
+#[test]
+fn explain_says_why_a_symbol_is_held_or_not() {
+    let market = market(&[("A", &[10.0; 4]), ("B", &[20.0; 4]), ("C", &[30.0; 4])]);
+    let text =
+        format!("[rank]\nscore = \"close\"\nhold = 2\nabsolute = \"close > 25\"\n{NO_COSTS}");
+    let strategy = strategy(&text);
+    let day = "2024-01-08".parse().unwrap();
+    let said = |symbol: &str| {
+        let all = papertape::engine::explain(&market, &strategy, day, Some(symbol)).unwrap();
+        all[0].because.join("; ")
+    };
+    assert!(
+        said("C").contains("ranks 1 of 3: among the 2 that are held, at 50% of equity"),
+        "{}",
+        said("C")
+    );
+    assert!(said("C").contains("market buy"), "{}", said("C"));
+    assert!(said("B").contains("its slot goes to cash"), "{}", said("B"));
+    assert!(
+        said("A").contains("ranks 3 of 3: beyond the 2 that are held; no order"),
+        "{}",
+        said("A")
+    );
+}
+
+#[test]
+fn mistakes_of_the_selectors_are_told_with_their_cure() {
+    let told = |text: &str| {
+        let text = format!("[data]\nsource = \"unused\"\n{text}");
+        let read = Strategy::parse(&text, "s", Path::new("."), &Overrides::default());
+        match read {
+            Ok(_) => String::new(),
+            Err(e) => {
+                let problems = e.problems().iter();
+                problems
+                    .map(|p| format!("{}|{}\n", p.message, p.help.as_deref().unwrap_or("")))
+                    .collect()
+            }
+        }
+    };
+    for (text, says) in [
+        ("[rank]\n", "[rank] has no score"),
+        ("[rank]\nscore = \"close\"", "does not say how many"),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\nquantile = 0.1",
+            "both say how many",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nquantile = 10",
+            "fractions are fractions",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\nshort_hold = 1",
+            "cannot sell short",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\nday = 40",
+            "no month has 40 days",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\nvol_window = 9",
+            "vol_window without",
+        ),
+        ("[rank]\nscore = \"close > 1\"\nhold = 2", "rank.score"),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\n[size]\nmethod = \"fraction\"",
+            "size.method is of [rules]",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\n[rules]\nenter = \"close > 1\"",
+            "both say what to hold",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = 2\n[account]\neach = true",
+            "nothing to choose from",
+        ),
+        ("[weights]\n", "neither `targets` nor `method`"),
+        ("[weights]\ntargets = { A = 0.6, B = 0.6 }", "add up to 1.2"),
+        (
+            "[weights]\ntargets = { A = 60, B = 40 }",
+            "fractions are fractions",
+        ),
+        (
+            "[weights]\ntargets = { A = 1 }\nmethod = \"equal\"",
+            "both say what the weights are",
+        ),
+        (
+            "[weights]\ntargets = { A = 1 }\ntoward = \"band\"",
+            "needs a band",
+        ),
+        (
+            "[weights]\ntargets = { A = 1 }\ntax_aware = true",
+            "needs [tax]",
+        ),
+        (
+            "[weights]\ntargets = { A = 1 }\nday = \"first\"",
+            "`day` without `every`",
+        ),
+        (
+            "[weights]\nmethod = \"equal\"\nwindow = 20",
+            "looks at no window",
+        ),
+        ("[weights]\nmethod = \"equl\"", "did you mean \"equal\""),
+    ] {
+        let said = told(text);
+        assert!(said.contains(says), "{text}\n{said}");
+    }
+    assert_eq!(
+        told("[weights]\ntargets = { A = 0.5 }\ndrift_abs = 0.05\n"),
+        ""
+    );
+}
+
+/// A stream of numbers from 0 to 1.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[(self.next() * words.len() as f64) as usize]
+    }
+}
+
+/// Walks of several symbols; with gaps, symbols that come late and symbols that die.
+fn random_market(draw: &mut Draw, gaps: bool) -> Market {
+    let names = ["A", "B", "C", "D", "E", "F"];
+    let walks: Vec<Vec<f64>> = (0..names.len())
+        .map(|k| {
+            let mut price = 20.0 + 10.0 * k as f64;
+            let (from, to) = match (gaps, k) {
+                (true, 1) => (40, 160),
+                (true, 2) => (0, 110),
+                _ => (0, 160),
+            };
+            (0..160)
+                .map(|bar| {
+                    price *= 1.0 + 0.06 * (draw.next() - 0.48);
+                    let absent = bar < from || bar >= to || (gaps && draw.next() < 0.03);
+                    if absent { f64::NAN } else { price }
+                })
+                .collect()
+        })
+        .collect();
+    let tapes: Vec<(&str, &[f64])> = names
+        .iter()
+        .zip(&walks)
+        .map(|(n, w)| (*n, w.as_slice()))
+        .collect();
+    market(&tapes)
+}
+
+fn random_strategy(draw: &mut Draw, gaps: bool) -> String {
+    let mut text = String::new();
+    let margin = draw.next() < 0.4;
+    if draw.next() < 0.6 {
+        let score = draw.pick(&[
+            "close / close[10] - 1",
+            "-rsi(5)",
+            "roc(8)",
+            "zrank(close / close[5])",
+        ]);
+        text.push_str(&format!(
+            "[rank]\nscore = \"{score}\"\nhold = {}\n",
+            draw.pick(&["1", "2", "3", "9"])
+        ));
+        text.push_str(&format!(
+            "weight = \"{}\"\n",
+            draw.pick(&["equal", "score", "rank"])
+        ));
+        text.push_str(&format!(
+            "every = \"{}\"\nday = {}\n",
+            draw.pick(&["day", "week", "month"]),
+            draw.pick(&["\"last\"", "\"first\""])
+        ));
+        text.push_str(&format!(
+            "buffer = {}\nreweight = {}\n",
+            draw.pick(&["0", "2"]),
+            draw.pick(&["true", "false"])
+        ));
+        text.push_str(draw.pick(&[
+            "",
+            "absolute = \"close > close[10]\"\n",
+            "where = \"close < 60\"\n",
+        ]));
+        text.push_str(draw.pick(&["", "refuge = \"F\"\n"]));
+        if margin {
+            text.push_str("short_hold = 1\n");
+        }
+    } else {
+        text.push_str(&format!(
+            "[weights]\n{}\n",
+            draw.pick(&[
+                "targets = { A = 0.5, B = 0.3, C = 0.1 }",
+                "method = \"equal\"",
+                "method = \"inverse_vol\"\nwindow = 10",
+                "method = \"risk_parity\"\nwindow = 20",
+                "method = \"min_variance\"\nwindow = 20",
+            ])
+        ));
+        text.push_str(draw.pick(&["", "every = \"week\"\n", "every = \"month\"\nday = 12\n"]));
+        text.push_str(draw.pick(&[
+            "",
+            "drift_abs = 0.03\n",
+            "drift_rel = 0.2\ntoward = \"band\"\n",
+        ]));
+        text.push_str(draw.pick(&["", "min_trade = 500\n"]));
+    }
+    text.push_str(&format!(
+        "[fill]\nat = \"{}\"\n",
+        draw.pick(&["next_open", "close", "next_close"])
+    ));
+    text.push_str(draw.pick(&["", "volume_cap = 0.2\n"]));
+    text.push_str("[size]\n");
+    text.push_str(draw.pick(&["", "lot = 1\n", "max_weight = 0.3\n", "min_order = 200\n"]));
+    text.push_str(draw.pick(&[
+        "",
+        "[stops]\nstop = 0.08\n",
+        "[stops]\ntrail = 0.1\ntarget = 0.2\n",
+    ]));
+    text.push_str("[costs]\ncommission = 0.001\nslippage_bps = 3\nborrow_rate = 0.01\n");
+    text.push_str("[account]\ncash = 50000\n");
+    if margin {
+        text.push_str("kind = \"margin\"\nmargin_rate = 0.05\n");
+    }
+    if gaps {
+        text.push_str("[cash]\nyield = 0.02\n");
+    }
+    text
+}
+
+#[test]
+fn the_books_hold_and_nothing_looks_ahead_whatever_the_tape_and_the_strategy() {
+    let mut draw = Draw(11);
+    let mut orders = 0;
+    for round in 0..150 {
+        let gaps = round % 2 == 0;
+        let mut market = random_market(&mut draw, gaps);
+        if round % 5 == 0 {
+            market = dated(
+                market,
+                "symbol,from,to\nA,,2024-04-01\nB,,\nC,2024-02-01,\nD,,2024-03-01\nD,2024-05-01,\nE,,\nF,,\n",
+            );
+        }
+        let text = random_strategy(&mut draw, gaps);
+        let strategy = strategy(&text);
+        let full = run(&market, &text);
+        orders += full.orders.len();
+        for order in &full.orders {
+            let is_filled = matches!(order.outcome, Outcome::Filled | Outcome::PartlyFilled);
+            assert_eq!(is_filled, order.filled > 0.0, "{text}\n{order:?}");
+            assert_eq!(order.fill_bar.is_some(), is_filled, "{text}\n{order:?}");
+        }
+        if strategy.account.kind == papertape::strategy::AccountKind::Cash {
+            let low = full.cash.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(low > -1e-6, "{text}\n{low}");
+        }
+        let bare = backtest_bare(&market, &strategy).unwrap();
+        assert_eq!(full.orders, bare.orders, "{text}");
+        assert_eq!(full.equity, bare.equity, "{text}");
+        for cut in [60, 95, 130] {
+            let part = backtest_bare(&market.until(market.clock[cut]), &strategy).unwrap();
+            let differs = papertape::study::first_difference(&full, &part);
+            assert!(differs.is_none(), "{text}\n{cut}: {differs:?}");
+        }
+    }
+    assert!(orders > 10_000, "{orders}");
+}

@@ -394,6 +394,7 @@ fn assumptions_name_every_key_given_or_not() {
     // Nor is a selector that is not the strategy's.
     let studies = [
         "sweep",
+        "model",
         "walk_forward",
         "model",
         "tax",

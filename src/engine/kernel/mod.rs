@@ -348,6 +348,7 @@ pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
             reads_position,
             "an exit or a stop that reads the open position",
         ),
+        (prepared.market.members.is_some(), "dated membership"),
         (strategy.rank.is_some(), "[rank]"),
         (strategy.weights.is_some(), "[weights]"),
         (several, "several symbols share one account"),

@@ -36,7 +36,7 @@ impl Sim<'_, '_> {
         if self.selection.started && !scheduled {
             return None;
         }
-        let ranked = self.ranked(bar, rank);
+        let ranked = self.ranked(bar, rank, false);
         if !self.selection.started && ranked.is_empty() && !self.any_score(bar) {
             return None;
         }
@@ -72,10 +72,8 @@ impl Sim<'_, '_> {
 
     /// Whether a symbol has a score, whatever else it meets.
     fn any_score(&self, bar: BarIndex) -> bool {
-        (0..self.input.symbols.len()).any(|slot| {
-            let id = self.input.symbols[slot].signals.score;
-            self.is_ranked(slot, bar) && self.read(slot, id, bar).is_some()
-        })
+        let mut slots = 0..self.input.symbols.len();
+        slots.any(|slot| self.is_ranked(slot, bar) && self.score(slot, bar).is_some())
     }
 
     /// Whether a slot takes part at all.
@@ -83,23 +81,52 @@ impl Sim<'_, '_> {
         self.input.refuge != Some(slot) && self.input.is_member(slot, bar)
     }
 
-    /// Every symbol with a score that meets `where`, the best first, and what becomes of it.
-    pub(crate) fn ranked(&self, bar: BarIndex, rank: &Rank) -> Vec<Ranked> {
-        let mut ranked: Vec<Ranked> = (0..self.input.symbols.len())
-            .filter(|&slot| self.is_ranked(slot, bar))
-            .filter_map(|slot| {
-                let signals = &self.input.symbols[slot].signals;
-                let score = self.read(slot, signals.score, bar)?;
-                self.meets(slot, signals.eligible, bar).then_some(Ranked {
-                    slot,
-                    score,
-                    place: Place::Out,
-                    weight: 0.0,
-                })
+    /// The score of a slot at a close; `None` when it has none there.
+    pub(super) fn score(&self, slot: usize, bar: BarIndex) -> Option<f64> {
+        match &self.input.spots {
+            Some(spots) => spots.score(slot, bar),
+            None => self.read(slot, self.input.symbols[slot].signals.score, bar),
+        }
+    }
+
+    fn is_eligible(&self, slot: usize, bar: BarIndex) -> bool {
+        match &self.input.spots {
+            Some(spots) => spots.is_eligible(slot, bar),
+            None => self.meets(slot, self.input.symbols[slot].signals.eligible, bar),
+        }
+    }
+
+    fn passes(&self, slot: usize, bar: BarIndex) -> bool {
+        match &self.input.spots {
+            Some(spots) => spots.passes(slot, bar),
+            None => self.meets(slot, self.input.symbols[slot].signals.absolute, bar),
+        }
+    }
+
+    /// Every symbol with a score that meets `where`, and what becomes of it: the best first, as far
+    /// as the places matter, and all of them when `whole`.
+    pub(crate) fn ranked(&self, bar: BarIndex, rank: &Rank, whole: bool) -> Vec<Ranked> {
+        let takes_part = |slot: usize| {
+            let score = self
+                .score(slot, bar)
+                .filter(|_| self.is_ranked(slot, bar))?;
+            self.is_eligible(slot, bar).then_some(Ranked {
+                slot,
+                score,
+                place: Place::Out,
+                weight: 0.0,
             })
-            .collect();
-        // Slots are in symbol order, which settles ties.
-        ranked.sort_by(better);
+        };
+        let slots = 0..self.input.symbols.len();
+        let mut ranked: Vec<Ranked> = slots.filter_map(takes_part).collect();
+        // Slots are in symbol order, which settles ties. Nobody asks for the order of the rest.
+        let within = rank.hold.slots(ranked.len()) + rank.buffer as usize;
+        if whole || rank.shorts() || within >= ranked.len() {
+            ranked.sort_unstable_by(better);
+        } else {
+            ranked.select_nth_unstable_by(within, better);
+            ranked[..within].sort_unstable_by(better);
+        }
         self.choose(&mut ranked, rank, bar);
         self.weigh(&mut ranked, rank, bar);
         ranked
@@ -132,8 +159,7 @@ impl Sim<'_, '_> {
             }
         }
         for one in ranked.iter_mut().filter(|one| one.place == Place::Long) {
-            let absolute = self.input.symbols[one.slot].signals.absolute;
-            if !self.meets(one.slot, absolute, bar) {
+            if !self.passes(one.slot, bar) {
                 one.place = Place::Refused;
             }
         }

@@ -229,6 +229,36 @@ impl TaxBook {
         *self.paid.entry(year).or_insert(0.0) += amount;
     }
 
+    /// Whether buying a slot on `day` would make a sale at a loss a wash sale.
+    pub fn has_open_loss(&self, slot: usize, day: NaiveDate) -> bool {
+        let window = Days::new(u64::from(self.tax.wash_window_days));
+        let is_of = |loss: &Loss| self.security[loss.slot] == self.security[slot] && !loss.is_short;
+        let mut losses = self.losses.iter().filter(|loss| is_of(loss));
+        losses.any(|loss| loss.shares > 0.0 && loss.sold + window >= day)
+    }
+
+    /// Whether shares that stay would replace lots of a slot that are sold at a loss on `day`: those
+    /// for which `is_sold` holds.
+    pub fn stays_replace(
+        &self,
+        (layer, slot): (usize, usize),
+        day: NaiveDate,
+        is_sold: impl Fn(&Lot) -> bool,
+    ) -> bool {
+        let window = Days::new(u64::from(self.tax.wash_window_days));
+        let is_of = |lot: &&Lot| self.security[lot.slot] == self.security[slot] && !lot.is_short;
+        let is_ours = |lot: &Lot| (lot.layer, lot.slot) == (layer, slot);
+        let stays = self
+            .open_lots()
+            .filter(is_of)
+            .filter(|lot| !(is_ours(lot) && is_sold(lot)));
+        let mut recent = stays.filter(|lot| !lot.is_replacement && lot.bought + window >= day);
+        recent.any(|stay| {
+            let mut sold = self.lots(layer, slot).iter().filter(|lot| is_sold(lot));
+            sold.any(|lot| lot.purchase != stay.purchase)
+        })
+    }
+
     /// Tax that selling `shares` of a layer's slot at `price` on `day` would add to the year, given
     /// what the year realised so far and the losses carried into it; negative where it would save
     /// some. Wash sales are not foreseen.

@@ -1,10 +1,13 @@
 //! Reads the CSV files of a run's folder back into values. What follows from what is left to
 //! `mod.rs`.
 
+use crate::market::date_of;
 use crate::portfolio::{EntryKind, OPENING_CASH};
 use crate::report::cell;
+use crate::report::taxes::TAX_COLUMNS;
 use crate::report::verify::Check;
 use crate::units::Micros;
+use chrono::Datelike;
 use std::path::Path;
 
 /// What a cell holds, or why it cannot be read.
@@ -54,6 +57,10 @@ impl LedgerRow {
     pub(super) fn month(&self) -> String {
         cell::month(self.time)
     }
+
+    pub(super) fn year(&self) -> i32 {
+        date_of(self.time).year()
+    }
 }
 
 pub(super) struct OrderRow {
@@ -86,6 +93,26 @@ pub(super) struct IncomeLine {
     pub(super) amount: f64,
 }
 
+/// A year of `tax.csv`.
+pub(super) struct TaxRow {
+    pub(super) line: usize,
+    pub(super) year: i32,
+    /// Money, in the order of the columns after the year.
+    pub(super) amounts: Vec<f64>,
+}
+
+/// A row of `lots.csv`.
+pub(super) struct LotRow {
+    pub(super) line: usize,
+    /// Year of the sale; `None` while open.
+    pub(super) sold: Option<i32>,
+    pub(super) proceeds: f64,
+    pub(super) basis: f64,
+    pub(super) gain: f64,
+    pub(super) disallowed: f64,
+    pub(super) is_long_term: bool,
+}
+
 /// The files of the folder as values.
 pub(super) struct Books {
     pub(super) equity: Vec<EquityRow>,
@@ -93,6 +120,8 @@ pub(super) struct Books {
     pub(super) orders: Vec<OrderRow>,
     pub(super) trades: Vec<TradeRow>,
     pub(super) income: Vec<IncomeLine>,
+    /// Only of a run with taxes.
+    pub(super) taxes: Option<(Vec<TaxRow>, Vec<LotRow>)>,
 }
 
 /// A CSV file with its header.
@@ -186,7 +215,15 @@ impl Books {
         let orders = Sheet::read(dir, "orders.csv", check);
         let trades = Sheet::read(dir, "trades.csv", check);
         let income = Sheet::read(dir, "income.csv", check);
+        let taxes = if dir.join("tax.csv").exists() {
+            let years = Sheet::read(dir, "tax.csv", check)?;
+            let lots = Sheet::read(dir, "lots.csv", check)?;
+            Some((years.map(check, tax_row), lots.map(check, lot_row)))
+        } else {
+            None
+        };
         let books = Books {
+            taxes,
             equity: equity?.map(check, equity_row),
             ledger: ledger?.map(check, ledger_row),
             orders: orders?.map(check, order_row),
@@ -258,6 +295,34 @@ fn order_row(row: &Row<'_>) -> Cell<OrderRow> {
         filled: row.number("filled")?,
         fill: date.zip(price),
     })
+}
+
+fn tax_row(row: &Row<'_>) -> Cell<TaxRow> {
+    let amounts = TAX_COLUMNS[1..].iter().map(|name| row.number(name));
+    Ok(TaxRow {
+        line: row.line(),
+        year: year_of(row, "year")?,
+        amounts: amounts.collect::<Cell<_>>()?,
+    })
+}
+
+fn lot_row(row: &Row<'_>) -> Cell<LotRow> {
+    Ok(LotRow {
+        line: row.line(),
+        sold: row.given("sold", year_of)?,
+        proceeds: row.number("proceeds")?,
+        basis: row.number("basis")?,
+        gain: row.number("gain")?,
+        disallowed: row.number("disallowed")?,
+        is_long_term: row.text("term")? == "long",
+    })
+}
+
+/// The year that a cell begins with.
+fn year_of(row: &Row<'_>, column: &str) -> Cell<i32> {
+    let text = row.text(column)?;
+    let year = text.get(..4).and_then(|year| year.parse().ok());
+    year.ok_or_else(|| format!("{column} is \"{text}\", which begins with no year"))
 }
 
 fn trade_row(row: &Row<'_>) -> Cell<TradeRow> {

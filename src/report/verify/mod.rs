@@ -6,6 +6,7 @@
 //! is held, and the closing prices of open trades on the last bar.
 
 mod books;
+mod taxes;
 mod trades;
 
 use crate::error::Result;
@@ -104,6 +105,7 @@ pub fn verify(dir: &Path) -> Result<Vec<Check>> {
             orders_have_one_outcome(&books),
             trades::follow_from_the_ledger(&books),
         ]);
+        checks.extend(taxes::follow_from_lots(&books, &manifest));
     }
     Ok(checks)
 }
