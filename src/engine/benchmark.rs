@@ -1,13 +1,14 @@
 //! What a strategy is measured against: ordinary runs of the same loop that only hold.
 
 use crate::engine::decide::{Decider, Plan};
+use crate::engine::flows::Flow;
 use crate::engine::prepare::Prepared;
 use crate::engine::simulate::{Detail, Sim};
 use crate::engine::{Run, plain, run_rules};
 use crate::error::{Error, Problem, Result};
 use crate::market::{Market, Period, period_ends_of};
 use crate::strategy::{
-    AccountKind, Ambiguity, Every, OrderKind, Rules, Size, SizeMethod, Stops, Strategy,
+    AccountKind, Ambiguity, Every, OrderKind, RaiseCash, Rules, Size, SizeMethod, Stops, Strategy,
 };
 
 /// A strategy's run and the runs it is measured against.
@@ -33,9 +34,10 @@ impl Outcome {
 
 /// Simulates a strategy and its benchmarks.
 ///
-/// A benchmark spends the same cash under the same fill and costs, without tax: bought by orders
-/// decided on the first bar, never rebalanced (a blend: monthly), dividends buying more of the
-/// payer at the next open. `cash` compounds the hurdle.
+/// A benchmark spends the same cash and the same flows under the same fill and costs, without tax:
+/// bought by orders decided on the first bar, never rebalanced (a blend: monthly), deposits buying
+/// more by the weights and dividends more of the payer at the next open. `cash` compounds the
+/// hurdle, with the flows of the run.
 ///
 /// # Errors
 /// As [`crate::engine::backtest`], and when a benchmark names a symbol that the market lacks.
@@ -146,6 +148,7 @@ fn holder(strategy: &Strategy, cash: f64) -> Strategy {
     holder.account.settlement_days = 0;
     holder.account.each = false;
     holder.account.reinvest_dividends = false;
+    holder.account.raise_cash = RaiseCash::ProRata;
     holder
 }
 
@@ -161,7 +164,18 @@ fn held(
     let mut tapes = weights.iter().map(|(tape, _)| *tape).collect::<Vec<_>>();
     tapes.sort_unstable();
     tapes.dedup();
+    // One account spends what the strategy's spend together, one a symbol with `[account] each`.
+    let accounts = match prepared.strategy.account.each {
+        true => prepared.universe.len() as f64,
+        false => 1.0,
+    };
+    let of_all = |flow: &Flow| Flow {
+        amount: flow.amount * accounts,
+        ..*flow
+    };
+    let flows: Vec<Flow> = prepared.flows.iter().map(of_all).collect();
     let mut input = prepared.bare_input(&tapes);
+    input.flows = &flows;
     input.strategy = holder;
     let weight_of = |tape: usize| -> f64 {
         weights
@@ -208,18 +222,31 @@ fn held(
     Ok(run)
 }
 
+/// What savings at the hurdle, with the flows of a run, come to at each of its bars. A withdrawal
+/// takes at most what is there.
+pub fn savings_of(run: &Run) -> Vec<f64> {
+    let mut equity = run.start_equity;
+    let flows = run.flows.iter().chain(std::iter::repeat(&0.0));
+    let bars = run.hurdle.iter().zip(flows);
+    bars.map(|(r, flow)| {
+        equity = (equity * (1.0 + r) + flow).max(0.0);
+        equity
+    })
+    .collect()
+}
+
 /// Savings at the hurdle, over the bars of a run.
 fn savings(run: &Run) -> Run {
-    let mut equity = run.start_equity;
-    let curve = run
-        .hurdle
-        .iter()
-        .map(|r| {
-            equity *= 1.0 + r;
-            equity
-        })
-        .collect::<Vec<_>>();
+    let curve = savings_of(run);
     let bars = curve.len();
+    let mut before = run.start_equity;
+    let saved = curve.iter().zip(&run.hurdle).zip(&run.flows);
+    let flows = saved.map(|((equity, r), flow)| {
+        let grown = before * (1.0 + r);
+        before = *equity;
+        flow.max(-grown)
+    });
+    let flows = flows.collect();
     Run {
         name: "cash".to_string(),
         symbols: run.symbols.clone(),
@@ -232,7 +259,7 @@ fn savings(run: &Run) -> Run {
         cash: curve.clone(),
         equity: curve,
         holdings: vec![0.0; bars],
-        flows: vec![0.0; bars],
+        flows,
         exposure: vec![0.0; bars],
         traded: vec![0.0; bars],
         rate: run.rate.clone(),

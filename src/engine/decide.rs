@@ -342,7 +342,7 @@ impl Sim<'_, '_> {
     fn decide_plan(&mut self, bar: BarIndex, plan: &Plan, wants: &mut Vec<Want>) {
         let first = bar == self.input.first;
         let restore = plan.rebalance.get(bar).copied().unwrap_or(false) && !first;
-        let equity = self.account.equity();
+        let equity = self.equity_to_invest();
         if !first && !restore {
             self.reinvest_at_open(bar, wants);
             return;
@@ -505,7 +505,7 @@ impl Sim<'_, '_> {
         let at_entry = Held::default();
         let number = |id| self.input.number(want.slot, id, own, &at_entry);
         let situation = Situation {
-            equity: self.account.equity(),
+            equity: self.equity_to_invest(),
             close,
             slots: self.slots(),
             risk_a_share: protection.stop.map(|stop| match stop {

@@ -149,7 +149,7 @@ impl Sim<'_, '_> {
     }
 
     /// Shares that the volume cap lets one order take on a bar.
-    fn volume_limit(&self, slot: usize, own: usize) -> f64 {
+    pub(crate) fn volume_limit(&self, slot: usize, own: usize) -> f64 {
         match self.input.strategy.fill.volume_cap {
             None => f64::INFINITY,
             Some(cap) => whole_lots(
@@ -243,12 +243,12 @@ impl Sim<'_, '_> {
         let account = &self.input.strategy.account;
         let freed = if inside { self.freed_inside } else { 0.0 };
         match account.kind {
-            AccountKind::Cash => self.account.settled_cash() - freed,
+            AccountKind::Cash => self.account.settled_cash() - freed - self.purse.owed(),
             AccountKind::Margin => {
                 let closes = closing * self.account.marks[p.slot];
                 let gross = self.account.gross() - closes;
                 let cost = fee(closing, price, &self.input.strategy.costs);
-                (self.account.equity() - cost) / account.initial_margin - gross
+                (self.equity_to_invest() - cost) / account.initial_margin - gross
             }
         }
     }
@@ -263,6 +263,7 @@ impl Sim<'_, '_> {
         // An entry that takes all the cash leaves exactly none: without this the rounding of the
         // division would leave a few billionths of a cent, positive or negative.
         let all_in = p.side == Side::Buy
+            && self.purse.owed() == 0.0
             && self.input.strategy.account.kind == AccountKind::Cash
             && self.input.strategy.size.lot == 0.0
             && (cash - value - charge).abs() <= 1e-12 * cash;
@@ -382,6 +383,34 @@ impl Sim<'_, '_> {
             fee: fee(shares, price, costs),
             reason: touch.reason,
             ambiguous: touch.ambiguous,
+        };
+        self.exit_now(bar, slot, own, &exit);
+        if self.account.positions[slot].is_flat() {
+            self.block_entries(slot, own);
+        }
+    }
+
+    /// Sells a part of a long position at the market now, whatever the rules say.
+    pub(crate) fn sell_at_market(
+        &mut self,
+        bar: BarIndex,
+        (slot, own): (usize, usize),
+        shares: f64,
+        reference: f64,
+        reason: Reason,
+    ) {
+        let costs = &self.input.strategy.costs;
+        let price = slipped(reference, Side::Sell, costs);
+        let exit = Exit {
+            side: Side::Sell,
+            kind: OrderType::Market,
+            level: None,
+            shares,
+            reference,
+            price,
+            fee: fee(shares, price, costs),
+            reason,
+            ambiguous: false,
         };
         self.exit_now(bar, slot, own, &exit);
         if self.account.positions[slot].is_flat() {

@@ -3,6 +3,7 @@
 //! Everything here is computed before time begins to pass and is causal column by column; the
 //! loop itself only looks things up at its own bar.
 
+use crate::engine::flows::Flow;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
 use crate::strategy::Strategy;
@@ -102,6 +103,8 @@ pub(crate) struct Input<'m> {
     pub(crate) symbols: Vec<SymbolInput<'m>>,
     /// Events of all slots by bar, splits before dividends.
     pub(crate) events: Vec<Event>,
+    /// Deposits and withdrawals by bar; empty when there are none.
+    pub(crate) flows: &'m [Flow],
     /// Number of each bar's session, counted from the clock's first; empty when nobody asks.
     pub(crate) sessions: &'m [u32],
     /// Interest factor less one earned by idle cash from the bar before; empty when 0 throughout.

@@ -8,6 +8,7 @@
 mod run;
 mod input;
 mod pending;
+mod flows;
 mod simulate;
 mod fills;
 mod decide;
@@ -24,8 +25,9 @@ mod repeated;
 mod taxes;
 mod variation;
 
-pub use benchmark::{Outcome, simulate};
+pub use benchmark::{Outcome, savings_of, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
+pub use flows::Unpaid;
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use placed::Placement;

@@ -1,5 +1,6 @@
 //! From a market and a strategy to what the loop reads: universe, clock, signals, events, rates.
 
+use crate::engine::flows::{self, Flow};
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
 use crate::engine::taxes::check_taxes;
@@ -30,6 +31,8 @@ pub(crate) struct Prepared<'m> {
     pub(crate) periods: PeriodsAYear,
     pub(crate) program: Option<Program>,
     wanted: Vec<(Slot, ExprId)>,
+    /// Deposits and withdrawals within the run.
+    pub(crate) flows: Vec<Flow>,
     pub(crate) sessions: Vec<u32>,
     pub(crate) interest: Vec<f64>,
     pub(crate) index_yield: Vec<f64>,
@@ -67,15 +70,12 @@ impl<'m> Prepared<'m> {
         let clock = clock_of(&market, &universe);
         let (first, end) = bounds(&clock, strategy)?;
         check_volume(&market, strategy, &universe)?;
-        if !strategy.cashflows.is_empty() {
-            let what = "[[cashflow]] is read, but no run has flows yet";
-            return Err(Error::new(Problem::new(what).help("leave it out")));
-        }
         check_taxes(&market, strategy, &universe)?;
         if strategy.data.missing_is_error {
             check_missing(&market, &universe, (clock[first], clock[end - 1]))?;
         }
         let periods = periods_of(&market, &clock);
+        let flows = flows::schedule(strategy, &clock, (first, end), market.calendar)?;
         let (program, wanted) = compile(&market, strategy)?;
         let mut prepared = Prepared {
             market,
@@ -87,6 +87,7 @@ impl<'m> Prepared<'m> {
             periods,
             program,
             wanted,
+            flows,
             sessions: Vec::new(),
             interest: Vec::new(),
             index_yield: Vec::new(),
@@ -109,6 +110,7 @@ impl<'m> Prepared<'m> {
                     .help(format!("the clock has {} bars", self.clock.len())),
             ));
         }
+        self.flows.retain(|flow| span.contains(&flow.bar));
         (self.first, self.end) = (span.start, span.end);
         Ok(())
     }
@@ -237,6 +239,7 @@ impl<'m> Prepared<'m> {
             end: self.end,
             symbols,
             events,
+            flows: &self.flows,
             sessions: &self.sessions,
             interest: &self.interest,
             index_yield: &self.index_yield,

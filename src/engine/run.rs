@@ -1,5 +1,6 @@
 //! What a simulation leaves behind: columns a bar, orders, trades, ledger, income.
 
+use crate::engine::flows::Unpaid;
 use crate::engine::prepare::Prepared;
 use crate::engine::simulate::{Detail, Record};
 use crate::error::Result;
@@ -37,6 +38,8 @@ pub struct SymbolRun {
     pub trades: u32,
     /// Trades, open ones too.
     pub entries: u32,
+    /// External flows of each bar; empty without any.
+    pub flows: Vec<f64>,
 }
 
 /// What the tax book of a run says at its end. Slots in it are indices of symbols in the market.
@@ -80,8 +83,11 @@ pub struct Run {
     pub cash: Vec<f64>,
     /// Market value of holdings at each close (shorts negative).
     pub holdings: Vec<f64>,
-    /// External flows of each bar, before its open: deposits positive.
+    /// External flows of each bar, before its open: deposits positive. Empty in bare runs without
+    /// flows.
     pub flows: Vec<f64>,
+    /// Withdrawals that were not paid, or not all of them.
+    pub unpaid: Vec<Unpaid>,
     /// Gross value of positions over equity at each close.
     pub exposure: Vec<f64>,
     /// Value traded on each bar, both sides.
@@ -119,11 +125,16 @@ pub(crate) fn of_record(
 ) -> Run {
     Run {
         start_equity: prepared.strategy.account.cash,
-        flows: if detail == Detail::Full {
-            vec![0.0; record.equity.len()]
+        flows: if detail == Detail::Full || !prepared.flows.is_empty() {
+            let mut flows = vec![0.0; record.equity.len()];
+            for (bar, amount) in &record.flows {
+                flows[bar - prepared.first] = *amount;
+            }
+            flows
         } else {
             Vec::new()
         },
+        unpaid: record.unpaid,
         equity: record.equity,
         cash: record.cash,
         holdings: record.holdings,
@@ -173,7 +184,7 @@ impl Run {
     }
 
     /// This run as the account of one symbol.
-    fn account(&self, symbol: usize, equity: Vec<f64>) -> SymbolRun {
+    fn account(&self, symbol: usize, equity: Vec<f64>, flows: &[f64]) -> SymbolRun {
         let closed = self
             .trades
             .iter()
@@ -184,12 +195,16 @@ impl Run {
             start_equity: self.start_equity,
             trades: closed.count() as u32,
             entries: self.trades.len() as u32,
+            flows: match flows.iter().any(|flow| *flow != 0.0) {
+                true => flows.to_vec(),
+                false => Vec::new(),
+            },
         }
     }
 
     /// Notes that this run is the account of one symbol, the first of several.
     pub(crate) fn first_of_each(mut self, symbol: usize) -> Run {
-        self.each = vec![self.account(symbol, self.equity.clone())];
+        self.each = vec![self.account(symbol, self.equity.clone(), &self.flows)];
         self
     }
 
@@ -216,7 +231,9 @@ impl Run {
             *gross = if *equity > 0.0 { *gross / equity } else { 0.0 };
         }
         let curve = std::mem::take(&mut other.equity);
-        self.each.push(other.account(symbol, curve));
+        self.each.push(other.account(symbol, curve, &other.flows));
+        add(&mut self.flows, &other.flows);
+        self.unpaid.append(&mut other.unpaid);
         self.start_equity += other.start_equity;
         self.books_error += other.books_error;
         let trades = self.trades.len();

@@ -20,7 +20,8 @@ use std::ops::Range;
 pub struct Stage {
     /// Clock bars: the moments at which any symbol of the strategy has a bar.
     pub bars: Range<BarIndex>,
-    /// Who decides. All stages have the same `[data]`, `[account]` and `[cash]`.
+    /// Who decides. All stages have the same `[data]`, `[account]`, `[cash]`
+    /// and `[[cashflow]]`.
     pub strategy: Strategy,
 }
 
@@ -100,6 +101,7 @@ fn check(stages: &[Stage]) -> Result<()> {
             ("account", a.account == b.account),
             ("cash", a.cash == b.cash),
             ("tax", a.tax == b.tax),
+            ("cashflow", a.cashflows == b.cashflows),
             ("benchmark", a.benchmark == b.benchmark),
         ] {
             if !same {

@@ -4,6 +4,7 @@
 //! A stretch in which nothing can happen is walked at once by [`Sim::coast`].
 
 use crate::engine::decide::Decider;
+use crate::engine::flows::{Purse, Unpaid};
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::pending::Pending;
 use crate::engine::taxes::Taxes;
@@ -39,6 +40,9 @@ pub(crate) struct Record {
     pub(crate) ambiguous: u32,
     pub(crate) stale: Vec<usize>,
     pub(crate) tax: Option<crate::engine::run::TaxReport>,
+    /// External flows by bar.
+    pub(crate) flows: Vec<(BarIndex, f64)>,
+    pub(crate) unpaid: Vec<Unpaid>,
 }
 
 /// A dividend between ex-date and pay-date.
@@ -79,6 +83,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) entered_inside: Vec<usize>,
     /// Dividends of this bar that buy more of the payer.
     pub(crate) reinvest: Vec<(usize, f64)>,
+    /// Money from outside, and what waits to be paid.
+    pub(crate) purse: Purse,
     pub(crate) ambiguous: u32,
     /// Running figures of closed trades, and how many of them are in.
     pub(crate) closed: ClosedTrades,
@@ -127,6 +133,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             freed_inside: 0.0,
             entered_inside: Vec::new(),
             reinvest: Vec::new(),
+            purse: Purse::from(input.flows, input.first),
             ambiguous: 0,
             closed: ClosedTrades::default(),
             closed_seen: 0,
@@ -224,6 +231,9 @@ impl<'a, 'm> Sim<'a, 'm> {
         let events = self.events_of(bar);
         self.splits(bar, &events);
         self.interest(bar);
+        if !(self.input.flows.is_empty() && self.purse.is_calm()) {
+            self.flows(bar);
+        }
         self.dividends(bar, &events);
         self.delistings(bar, &events);
         self.open(bar);
@@ -345,6 +355,11 @@ impl<'a, 'm> Sim<'a, 'm> {
         }
     }
 
+    /// The equity that positions are sized by: without what is owed.
+    pub(crate) fn equity_to_invest(&self) -> f64 {
+        self.account.equity() - self.purse.owed()
+    }
+
     /// Symbols that stopped trading are closed at their last price less the haircut.
     fn delistings(&mut self, bar: BarIndex, events: &[Event]) {
         for event in events {
@@ -388,6 +403,9 @@ impl<'a, 'm> Sim<'a, 'm> {
         if at_open {
             self.fill_market(bar, true, |p| p.open);
         }
+        if !self.purse.is_calm() || self.taxes.is_some() {
+            self.raise_cash(bar);
+        }
         self.protect(bar, |sim, slot, prices| {
             let position = &sim.account.positions[slot];
             (position.entry_bar < bar)
@@ -396,6 +414,9 @@ impl<'a, 'm> Sim<'a, 'm> {
         });
         // Tax that waited for the sales comes before what is bought with them.
         self.pay_taxes(bar);
+        if !self.purse.is_calm() {
+            self.spend_deposits(bar);
+        }
         if at_open {
             self.fill_market(bar, false, |p| p.open);
         }
@@ -521,7 +542,8 @@ impl<'a, 'm> Sim<'a, 'm> {
         let calm = self.plain
             && self.pending.is_empty()
             && self.receivables.is_empty()
-            && self.reinvest.is_empty();
+            && self.reinvest.is_empty()
+            && self.purse.is_calm();
         let watched = |&slot: &usize| !self.account.positions[slot].protection.is_none();
         if !calm || self.account.held.iter().any(watched) {
             return Pace::Step;
@@ -540,6 +562,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             .events
             .get(self.next_event)
             .map_or(last, |e| e.bar)
+            .min(self.purse.next_bar(self.input.flows).unwrap_or(last))
             .min(last);
         if event <= bar {
             Pace::Step
@@ -580,6 +603,7 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     /// Open positions become open trades, waiting orders end.
     fn finish(mut self) -> Record {
+        self.give_up_debts();
         for k in 0..self.pending.len() {
             let outcome = self.unfilled(k, Outcome::Expired);
             self.end_order(k, outcome, Reason::LastBar);
@@ -614,6 +638,8 @@ impl<'a, 'm> Sim<'a, 'm> {
         record.books_error = self.account.income.worst_error;
         record.income = self.account.income.rows;
         record.ambiguous = self.ambiguous;
+        record.flows = self.purse.flows;
+        record.unpaid = self.purse.unpaid;
         record
     }
 }

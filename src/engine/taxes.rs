@@ -97,6 +97,17 @@ impl Sim<'_, '_> {
         }
     }
 
+    /// Tax that is due and that sales have to pay: a margin account borrows it instead.
+    pub(crate) fn tax_to_pay(&self) -> f64 {
+        let owes = self.taxes.iter().filter(|_| {
+            let account = &self.input.strategy.account;
+            account.kind == AccountKind::Cash
+        });
+        owes.flat_map(|taxes| &taxes.owed)
+            .map(|(_, money)| money)
+            .sum()
+    }
+
     /// The book at the end of the run, as its report.
     pub(crate) fn tax_report(&mut self) -> Option<TaxReport> {
         let last = self.input.end - 1;

@@ -200,6 +200,7 @@ impl<'m> Variations<'m> {
             end: prepared.end,
             symbols,
             events: account.events.clone(),
+            flows: &prepared.flows,
             sessions: &prepared.sessions,
             interest: &prepared.interest,
             index_yield: &prepared.index_yield,

@@ -48,6 +48,23 @@ pub fn affordable(cash: f64, price: f64, costs: &Costs) -> f64 {
     shares.max(0.0)
 }
 
+/// The shares whose price less their fee comes to `money`, when so many can be sold.
+///
+/// The fee depends on the shares: what they must bring beyond `money` is found by putting the fee of
+/// the last guess on top of it, each time nearer since a fee is a small part of what it is paid on.
+pub fn raising(money: f64, price: f64, costs: &Costs) -> f64 {
+    const STEPS_MAX: usize = 64;
+    let mut shares = money / price;
+    for _ in 0..STEPS_MAX {
+        let next = (money + fee(shares, price, costs)) / price;
+        if next == shares || !next.is_finite() {
+            break;
+        }
+        shares = next;
+    }
+    shares
+}
+
 /// Rounds down to a multiple of `lot`; 0 leaves fractions. A quotient within 1e-9 of the next
 /// whole number is that number: it was one before a division rounded it.
 pub fn whole_lots(shares: f64, lot: f64) -> f64 {

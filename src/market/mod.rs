@@ -5,6 +5,7 @@ mod bars;
 mod calendar;
 mod clock;
 mod cut;
+pub mod amounts;
 pub mod rates;
 mod delimited;
 mod layout;

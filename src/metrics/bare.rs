@@ -58,7 +58,7 @@ pub fn bare_of_each(run: &Run) -> impl Iterator<Item = Metrics> {
         let curve = Curve {
             start: account.start_equity,
             equity: &account.equity,
-            flows: &[],
+            flows: &account.flows,
         };
         bare_of_curve(run, &curve, account.trades as usize)
     })

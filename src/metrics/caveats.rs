@@ -58,6 +58,8 @@ pub struct CaveatInputs {
     pub adjusted_columns: Vec<String>,
     /// Symbols left out of a benchmark for want of a first bar.
     pub benchmark_left_out: Vec<String>,
+    /// Withdrawals that were not paid in full, and the money that is missing.
+    pub unpaid: Option<(usize, f64)>,
     /// First day of the stretch that the strategy holds out, and whether it was opened.
     pub holdout: Option<(String, bool)>,
 }
@@ -177,6 +179,13 @@ pub enum Caveat {
         /// All of them.
         coins: usize,
     },
+    /// Money could not be taken out.
+    Unpaid {
+        /// Withdrawals not paid in full.
+        withdrawals: usize,
+        /// Money that is missing.
+        amount: f64,
+    },
     /// A benchmark holds less than its name says.
     BenchmarkIncomplete {
         /// Symbols left out.
@@ -245,6 +254,12 @@ fn of_fills(facts: &CaveatInputs) -> Vec<Caveat> {
     if facts.fills_at_deciding_close {
         found.push(Caveat::FilledAtDecidingClose);
     }
+    if let Some((withdrawals, amount)) = facts.unpaid {
+        found.push(Caveat::Unpaid {
+            withdrawals,
+            amount,
+        });
+    }
     if facts.ambiguous_trades > 0 {
         found.push(Caveat::AmbiguousStops {
             trades: facts.ambiguous_trades,
@@ -310,6 +325,7 @@ impl Caveat {
             Caveat::HoldoutOpened { .. } => "holdout_opened",
             Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
+            Caveat::Unpaid { .. } => "unpaid_withdrawals",
             Caveat::BenchmarkIncomplete { .. } => "benchmark_incomplete",
             Caveat::ModelFitsMissing { .. } => "model_fits_missing",
             Caveat::ModelTooGood { .. } => "model_too_good",
@@ -380,6 +396,14 @@ impl fmt::Display for Caveat {
             | Caveat::ModelTooGood { .. }
             | Caveat::ModelSaysNothing { .. }
             | Caveat::ModelBeaten { .. } => of_model(f, self),
+            Caveat::Unpaid {
+                withdrawals,
+                amount,
+            } => write!(
+                f,
+                "{withdrawals} {} not paid in full, {amount:.2} in all: the account had no more. Take out less, or later.",
+                if *withdrawals == 1 { "withdrawal was" } else { "withdrawals were" }
+            ),
             Caveat::BenchmarkIncomplete { symbols } => write!(
                 f,
                 "The benchmark leaves out {}, without a bar on the first day. Start later for a fair comparison.",

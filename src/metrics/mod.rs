@@ -34,7 +34,7 @@ pub use money_weighted::xirr;
 pub use periods::{monthly_returns, session_returns, yearly_returns};
 pub use prepared::{Prepared, Value};
 pub use returns::{min_track_record, probabilistic_sharpe, rolling_sharpe, sharpe_per_period};
-pub use run::{OwnedInputs, of_run, returns_of_run};
+pub use run::{OwnedInputs, of_run, returns_of_account, returns_of_run};
 
 use crate::portfolio::Trade;
 use crate::units::Micros;
@@ -226,6 +226,18 @@ impl Metrics {
     /// Why a number is absent; `None` when it is there or was not computed.
     pub fn reason(&self, key: &str) -> Option<&str> {
         self.value(key)?.as_ref().err().map(String::as_str)
+    }
+
+    /// Whether money came from outside or went there: then equity grew otherwise than wealth did,
+    /// and the money-weighted return says something of its own.
+    pub fn has_flows(&self) -> bool {
+        const ROUNDING: f64 = 1e-9;
+        let figures = ["start_equity", "end_equity", "total_return"].map(|key| self.get(key));
+        let [Some(start), Some(end), Some(growth)] = figures else {
+            // Without a return there may have been flows: what made it absent is beside it.
+            return self.get("mwr").is_some();
+        };
+        (end / start - 1.0 - growth).abs() > ROUNDING * (1.0 + growth.abs())
     }
 
     /// A key with its number or reason; `None` when it was not computed.

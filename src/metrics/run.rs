@@ -1,6 +1,6 @@
 //! From the record of a simulation to what metrics read.
 
-use crate::engine::Run;
+use crate::engine::{Run, SymbolRun};
 use crate::metrics::bare::Curve;
 use crate::metrics::{ClosedTrade, Inputs, Metrics, Money, compute};
 use crate::portfolio::{EntryKind, TradeStatus};
@@ -26,6 +26,18 @@ pub fn returns_of_run(run: &Run) -> Vec<f64> {
         start: run.start_equity,
         equity: &run.equity,
         flows: &run.flows,
+    };
+    curve.returns_into(0, &mut returns);
+    returns
+}
+
+/// The same of one symbol's own account.
+pub fn returns_of_account(own: &SymbolRun) -> Vec<f64> {
+    let mut returns = vec![0.0; own.equity.len()];
+    let curve = Curve {
+        start: own.start_equity,
+        equity: &own.equity,
+        flows: &own.flows,
     };
     curve.returns_into(0, &mut returns);
     returns

@@ -147,7 +147,7 @@ fn manifest(
     })
 }
 
-/// Files of prices and actions as the reader hashed them, then those of rates.
+/// Files of prices and actions as the reader hashed them, then those of rates and flows.
 pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>> {
     let read = market.files.iter().map(|(file, sha256)| FileHash {
         file: shown(Path::new(file)),
@@ -160,8 +160,13 @@ pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>
         strategy.benchmark.rate.as_ref(),
         strategy.data.dividend_yield.as_ref(),
     ];
-    for rate in rates.into_iter().flatten() {
-        let Rate::File(path) = rate else { continue };
+    let rates = rates.into_iter().flatten();
+    let rates = rates.filter_map(|rate| match rate {
+        Rate::File(path) => Some(path),
+        Rate::Constant(_) => None,
+    });
+    let amounts = strategy.cashflows.iter().filter_map(|c| c.file.as_ref());
+    for path in rates.chain(amounts) {
         let file = shown(path);
         if data.iter().all(|known| known.file != file) {
             let sha256 = manifest::sha256_of_file(path)?;

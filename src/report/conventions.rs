@@ -3,8 +3,8 @@
 
 use crate::report::figure;
 use crate::strategy::{
-    AccountKind, Ambiguity, Costs, Distance, Every, ExprText, FillAt, OrderKind, Prices, Rate,
-    Rules, SizeMethod, Strategy,
+    AccountKind, Ambiguity, Cashflow, Costs, Distance, Every, ExprText, FillAt, Invest, OrderKind,
+    Prices, RaiseCash, Rate, Rules, ScheduleDay, SizeMethod, Strategy,
 };
 
 /// What was assumed by a strategy of so many symbols: the question (`Costs`), and the answer.
@@ -22,6 +22,7 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ("Stops", stops(strategy)),
         ("Costs", costs(&strategy.costs)),
         ("Account", account(strategy)),
+        ("Flows", flows(strategy)),
         ("Prices", prices(strategy)),
     ];
     lines.retain(|(_, words)| !words.is_empty());
@@ -231,6 +232,57 @@ fn account(strategy: &Strategy) -> String {
         words.push("dividends are reinvested".to_string());
     }
     words.join(", ")
+}
+
+/// Deposits and withdrawals, and what becomes of them.
+fn flows(strategy: &Strategy) -> String {
+    let mut words: Vec<String> = strategy.cashflows.iter().map(flow).collect();
+    if strategy
+        .cashflows
+        .iter()
+        .any(|c| c.amount.is_none_or(|a| a < 0.0))
+    {
+        words.push(match strategy.account.raise_cash {
+            RaiseCash::ProRata => "what cash lacks is sold from every holding".to_string(),
+            RaiseCash::Largest => "what cash lacks is sold from the largest holding".to_string(),
+            RaiseCash::Refuse => "what cash lacks is not paid".to_string(),
+        });
+    }
+    words.join(", ")
+}
+
+fn flow(flow: &Cashflow) -> String {
+    let stream = &flow.stream;
+    let Some(amount) = flow.amount else {
+        return format!("{stream}: dated amounts of a file");
+    };
+    let money = figure::money(amount.abs());
+    let on = match flow.day {
+        ScheduleDay::First => "first session".to_string(),
+        ScheduleDay::Last => "last session".to_string(),
+        ScheduleDay::Nth(n) => format!("day {n}"),
+    };
+    let what = if amount < 0.0 { "out" } else { "in" };
+    let when = match flow.every {
+        None => flow
+            .start
+            .map_or_else(String::new, |day| format!("on {day}")),
+        Some(Every::Day | Every::Bar) => "every session".to_string(),
+        Some(Every::Week) => format!("on the {on} of every week"),
+        Some(Every::Month) => format!("on the {on} of every month"),
+        Some(Every::Quarter) => format!("on the {on} of every quarter"),
+        Some(Every::Year) => format!("on the {on} of every year"),
+    };
+    let grows = match flow.grow {
+        grow if grow == 0.0 => String::new(),
+        grow => format!(", {} more a year", figure::given_percent(grow)),
+    };
+    let spent = match flow.invest {
+        Invest::NextDecision => "",
+        Invest::Now => ", spent at that open on what is held",
+        Invest::MostUnderweight => ", spent at that open on the smallest holding",
+    };
+    format!("{stream}: {money} {what} {when}{grows}{spent}")
 }
 
 fn prices(strategy: &Strategy) -> String {

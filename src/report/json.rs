@@ -34,6 +34,10 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
         "intervals": intervals(&summary.metrics),
         "benchmarks": by_name(&summary.benchmarks),
         "income": income(summary),
+        "savings": summary.savings.as_ref().map(|savings| json!({
+            "hurdle": savings.hurdle,
+            "excess": number(Some(savings.excess)),
+        })),
         "orders": orders(summary),
         "ambiguity": ambiguity(summary),
         "caveats": caveats(&summary.caveats),

@@ -84,6 +84,9 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
     let benchmarks = shown.map(|(name, run)| named(name, role(name), &run.equity));
     let mut equity = vec![named(&summary.name, Role::Strategy, &run.equity)];
     equity.extend(benchmarks);
+    if !summary.put_in.is_empty() {
+        equity.push(named("put in", Role::PutIn, &summary.put_in));
+    }
     let mut drawdown = vec![named(&summary.name, Role::Strategy, &curves.drawdown)];
     let others = judged
         .outcome
@@ -157,17 +160,25 @@ fn headline(summary: &Summary) -> Vec<Figure> {
         value: typeset(&figure::of_key(metrics, key)),
         note: typeset(&note),
     };
+    let lasted = match metrics.has_flows() {
+        true => figure(
+            "Money-weighted",
+            "mwr",
+            "a year, with the flows".to_string(),
+        ),
+        false => figure(
+            "It lasted",
+            "max_drawdown_days",
+            "days, from peak to recovery".to_string(),
+        ),
+    };
     vec![
         figure("Total return", "total_return", against("total_return")),
         figure("CAGR", "cagr", against("cagr")),
         figure("Sharpe ratio", "sharpe", sharpe_note(metrics)),
         figure("Volatility", "volatility", against("volatility")),
         figure("Max drawdown", "max_drawdown", against("max_drawdown")),
-        figure(
-            "It lasted",
-            "max_drawdown_days",
-            "days, from peak to recovery".to_string(),
-        ),
+        lasted,
         figure("Exposure", "exposure", "of the days".to_string()),
         figure(
             "Trades",
@@ -412,11 +423,20 @@ fn income_chart(summary: &Summary, run: &Run) -> IncomeChart {
         totals: self::streams(summary),
         total: summary.change_of_equity(),
         symbols: symbols.collect(),
-        notes: vec![
-            "Price gain is at prices before slippage; what slippage took stands beside it."
-                .to_string(),
-        ],
+        notes: notes(summary),
     }
+}
+
+fn notes(summary: &Summary) -> Vec<String> {
+    let excess = summary.savings.as_ref().map(|savings| {
+        format!(
+            "Change of equity is {} over that of savings at {} with the same flows.",
+            typeset(&figure::money(savings.excess)),
+            savings.hurdle
+        )
+    });
+    let price = "Price gain is at prices before slippage; what slippage took stands beside it.";
+    excess.into_iter().chain([price.to_string()]).collect()
 }
 
 /// `2014` as it is, `2014-03` as `Mar 2014`.

@@ -4,14 +4,15 @@
 //! [`Summary::of`] is the one place that gathers it. Numbers come from `metrics` and from the run's
 //! books; here they are only put beside one another and added up by name.
 
-use crate::engine::{Ambiguous, Run};
+use crate::engine::{Ambiguous, Run, savings_of};
 use crate::execution::{Outcome, Reason};
 use crate::metrics::Metrics;
 use crate::metrics::caveats::Caveat;
 use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
-use crate::strategy::Strategy;
+use crate::report::figure;
+use crate::strategy::{Rate, Strategy};
 use crate::study::{Judged, Learning, Stress};
 use crate::units::Micros;
 use std::collections::BTreeMap;
@@ -85,6 +86,22 @@ pub struct Warning {
 /// Money by stream, for the whole run or a part of it.
 pub type Income = Vec<(Stream, f64)>;
 
+/// A run beside savings at the hurdle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Savings {
+    /// The hurdle in words: `4.5%`, `a dated rate`.
+    pub hurdle: String,
+    /// Equity at the end less what savings, with the same flows, came to.
+    pub excess: f64,
+}
+
+impl Savings {
+    /// What the excess is called.
+    pub fn label(&self) -> String {
+        format!("excess over cash at {}", self.hurdle)
+    }
+}
+
 /// Everything that is said about one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -116,6 +133,11 @@ pub struct Summary {
     pub start_equity: f64,
     /// Equity at the last close.
     pub end_equity: f64,
+    /// What savings at the hurdle would have made of the same flows; `None` where they pay nothing.
+    pub savings: Option<Savings>,
+    /// Money put in, less what was taken out, up to each bar, the cash at the start included; empty
+    /// without flows.
+    pub put_in: Vec<f64>,
     /// Orders by outcome and reason.
     pub orders: Vec<OrderCount>,
     /// The ambiguity band, when a trade was ambiguous.
@@ -150,6 +172,8 @@ impl Summary {
             income_by_symbol: income_by_symbol(run),
             start_equity: run.start_equity,
             end_equity: run.equity.last().copied().unwrap_or(run.start_equity),
+            savings: savings(strategy, run),
+            put_in: put_in(run),
             orders: orders(run),
             ambiguous: run.ambiguous,
             caveats: judged.caveats.iter().map(warning).collect(),
@@ -200,6 +224,34 @@ fn period(run: &Run) -> Period {
         warmup_bars: run.warmup_bars,
         periods_a_year: run.periods_a_year,
     }
+}
+
+fn savings(strategy: &Strategy, run: &Run) -> Option<Savings> {
+    let cash = &strategy.cash;
+    let hurdle = match cash.hurdle.as_ref().unwrap_or(&cash.yield_) {
+        Rate::Constant(0.0) => return None,
+        Rate::Constant(rate) => figure::given_percent(*rate),
+        Rate::File(_) => "a dated rate".to_string(),
+    };
+    let end = |curve: &[f64]| curve.last().copied().unwrap_or(run.start_equity);
+    Some(Savings {
+        hurdle,
+        excess: end(&run.equity) - end(&savings_of(run)),
+    })
+}
+
+fn put_in(run: &Run) -> Vec<f64> {
+    if run.flows.iter().all(|flow| *flow == 0.0) {
+        return Vec::new();
+    }
+    let mut sum = run.start_equity;
+    let flows = run.flows.iter();
+    flows
+        .map(|flow| {
+            sum += flow;
+            sum
+        })
+        .collect()
 }
 
 fn income(run: &Run) -> Income {

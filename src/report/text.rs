@@ -22,6 +22,8 @@ pub(crate) const COLUMNS: usize = 5;
 enum Row {
     /// A metric under its own label.
     Of(&'static str),
+    /// The money-weighted return, of accounts with flows.
+    MoneyWeighted,
     /// The 90% interval of the Sharpe ratio.
     SharpeInterval,
     /// That of growth a year, to whole per cent.
@@ -39,6 +41,7 @@ const GROUPS: [(&str, &[Row]); 2] = [
             Row::Of("total_return"),
             Row::Of("cagr"),
             Row::CagrInterval,
+            Row::MoneyWeighted,
             Row::Of("excess_over_cash"),
             Row::Of("volatility"),
             Row::Of("max_drawdown"),
@@ -255,6 +258,7 @@ impl Row {
     fn label(&self) -> &'static str {
         match self {
             Row::Of(key) => find(key).map_or(*key, |metric| metric.label),
+            Row::MoneyWeighted => "  money-weighted",
             Row::SharpeInterval | Row::CagrInterval | Row::DrawdownInterval => "  90% interval",
         }
     }
@@ -262,6 +266,8 @@ impl Row {
     fn cell(&self, metrics: &Metrics) -> String {
         match self {
             Row::Of(key) => figure::of_key(metrics, key),
+            Row::MoneyWeighted if metrics.has_flows() => figure::of_key(metrics, "mwr"),
+            Row::MoneyWeighted => figure::ABSENT.to_string(),
             Row::SharpeInterval => match (metrics.get("sharpe_low"), metrics.get("sharpe_high")) {
                 (Some(low), Some(high)) => {
                     let bound = |x| figure::of_unit(x, Unit::Ratio);
@@ -402,6 +408,10 @@ fn income(page: &mut Page, summary: &Summary) {
     }
     let change = figure::grouped(summary.change_of_equity(), 2);
     row("change of equity", &change, &from_to);
+    if let Some(savings) = &summary.savings {
+        let excess = figure::grouped(savings.excess, 2);
+        row(&savings.label(), &excess, "");
+    }
 }
 
 fn orders(page: &mut Page, summary: &Summary) {

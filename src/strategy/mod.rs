@@ -356,6 +356,17 @@ pub enum AccountKind {
     Margin,
 }
 
+/// `[account] raise_cash`: what is sold for a withdrawal that cash does not cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RaiseCash {
+    /// A part of every holding, by value.
+    ProRata,
+    /// The largest holding first.
+    Largest,
+    /// Nothing: the withdrawal is refused.
+    Refuse,
+}
+
 /// `[account]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
@@ -375,6 +386,8 @@ pub struct Account {
     pub each: bool,
     /// Dividends buy more of the payer at that day's close.
     pub reinvest_dividends: bool,
+    /// What is sold for a withdrawal.
+    pub raise_cash: RaiseCash,
     /// Currency code for labels.
     pub currency: String,
 }

@@ -13,7 +13,7 @@ use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
-    Overrides, Prices, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops,
+    Overrides, Prices, RaiseCash, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops,
     Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
 };
 use std::path::{Path, PathBuf};
@@ -475,6 +475,11 @@ fn account(values: &Values<'_>) -> Account {
         settlement_days: values.whole("account.settlement_days").unwrap_or(0),
         each: values.flag("account.each"),
         reinvest_dividends: values.word("account.dividends") == "reinvest",
+        raise_cash: match values.word("account.raise_cash").as_str() {
+            "largest" => RaiseCash::Largest,
+            "refuse" => RaiseCash::Refuse,
+            _ => RaiseCash::ProRata,
+        },
         currency: values.word("account.currency"),
     }
 }

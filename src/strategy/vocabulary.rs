@@ -750,9 +750,8 @@ const ACCOUNT: &[Key] = &[
         "raise_cash",
         Choice(&["pro_rata", "largest", "refuse"]),
         Word("pro_rata"),
-        "What is sold for a withdrawal",
-    )
-    .later(),
+        "What is sold for a withdrawal or a tax that cash does not cover: a part of every holding, the largest first, or nothing",
+    ),
     key(
         "currency",
         Text,

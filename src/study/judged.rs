@@ -8,7 +8,7 @@ use crate::metrics::bootstrap;
 use crate::metrics::caveats::{Caveat, CaveatInputs, caveats};
 use crate::metrics::{
     ClosedTrade, Inputs, Metrics, all, compute_only, drawdown_series, monthly_returns, of_run,
-    returns_of_run, rolling_sharpe, yearly_returns,
+    returns_of_account, returns_of_run, rolling_sharpe, yearly_returns,
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
@@ -106,16 +106,7 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
 
 /// Figures of one symbol's own account.
 fn of_symbol(run: &Run, own: &SymbolRun) -> (String, Metrics) {
-    let mut before = own.start_equity;
-    let growth = |equity: &f64| {
-        let from = std::mem::replace(&mut before, *equity);
-        if from > 0.0 {
-            equity / from - 1.0
-        } else {
-            f64::NAN
-        }
-    };
-    let returns: Vec<f64> = own.equity.iter().map(growth).collect();
+    let returns = returns_of_account(own);
     let closed = run.trades.iter().filter(|trade| trade.symbol == own.symbol);
     let closed = closed.filter(|trade| trade.status == TradeStatus::Closed);
     let trades: Vec<ClosedTrade> = closed.map(ClosedTrade::from).collect();
@@ -129,7 +120,7 @@ fn of_symbol(run: &Run, own: &SymbolRun) -> (String, Metrics) {
         bars_a_session: run.bars_a_session,
         start_equity: Some(own.start_equity),
         end_equity: own.equity.last().copied().or(Some(own.start_equity)),
-        flows: &[],
+        flows: &own.flows,
         weight: &[],
         turnover: &[],
         trades: Some(&trades),
@@ -241,10 +232,17 @@ fn facts(
         in_sample_trials: None,
         adjusted_columns: adjusted_columns(market, strategy),
         benchmark_left_out: outcome.left_out.clone(),
+        unpaid: unpaid(run),
         holdout: market
             .holdout
             .map(|held| (date_of(held.from).to_string(), held.is_open)),
     }
+}
+
+/// Withdrawals that were not paid in full: how many, and the money that is missing.
+fn unpaid(run: &Run) -> Option<(usize, f64)> {
+    let missing = run.unpaid.iter().map(|one| one.amount).sum();
+    (!run.unpaid.is_empty()).then_some((run.unpaid.len(), missing))
 }
 
 fn years(run: &Run) -> f64 {

@@ -19,6 +19,7 @@ mod chart_trials;
 mod cli;
 mod eval;
 mod explain;
+mod flows;
 mod fuzz_rules;
 mod golden_runs;
 mod indicators;

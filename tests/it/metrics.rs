@@ -832,6 +832,7 @@ fn a_run_is_measured_from_its_books() {
         cash: vec![1000.0, 499.0, 1120.0],
         holdings: vec![0.0, 551.0, 620.0],
         flows: vec![0.0, 0.0, 400.0],
+        unpaid: Vec::new(),
         exposure: vec![0.0, 0.52, 0.36],
         traded: vec![0.0, 500.0, 290.0],
         rate: vec![0.0; 3],

@@ -171,8 +171,9 @@ fn file(free: bool) -> impl Generate<Value = String> {
         0..3u32,
         prop::option::weighted(0.3, 1..6u32),
         prop::bool::weighted(0.3),
+        prop::collection::vec(flow(), if free { 0..1 } else { 0..3 }),
     )
-        .prop_map(|(enter, exit, short, size, stops, fill, costs, cooldown, hold, yields)| {
+        .prop_map(|(enter, exit, short, size, stops, fill, costs, cooldown, hold, yields, flows)| {
             let (shorts, account, borrow) = match short {
                 Some((short, cover)) => (
                     format!("short = \"{short}\"\ncover = \"{cover}\"\n"),
@@ -183,11 +184,33 @@ fn file(free: bool) -> impl Generate<Value = String> {
             };
             let hold = hold.map_or(String::new(), |n| format!("hold_bars_max = {n}\n"));
             let yields = if yields { "[cash]\nyield = 0.03\n" } else { "" };
+            let flows = flows.concat();
             format!(
                 "[data]\nsource = \"unused\"\n[rules]\nenter = \"{enter}\"\nexit = \"{exit}\"\n{shorts}{hold}cooldown_bars = {cooldown}\n\
-                 [size]\n{size}\n[stops]\n{stops}\n[fill]\n{fill}\n[costs]\n{costs}{borrow}\n[account]\ncash = 10000\n{account}{yields}"
+                 [size]\n{size}\n[stops]\n{stops}\n[fill]\n{fill}\n[costs]\n{costs}{borrow}\n[account]\ncash = 10000\n{account}{yields}{flows}"
             )
         })
+}
+
+/// A `[[cashflow]]`, small or large beside the account.
+fn flow() -> impl Generate<Value = String> {
+    let amount = prop::sample::select(vec![50.0, 3000.0, -20.0, -700.0, -6000.0]);
+    let when = prop::sample::select(vec![
+        "every = \"day\"",
+        "every = \"week\"\nday = 3",
+        "every = \"week\"\nday = \"last\"",
+        "every = \"month\"\ngrow = 0.1",
+        "start = 2001-01-20",
+        "start = 2001-02-07",
+    ]);
+    let invest = prop::sample::select(vec!["next_decision", "now", "most_underweight"]);
+    (amount, when, invest).prop_map(|(amount, when, invest)| {
+        let invest = match amount > 0.0 {
+            true => format!("invest = \"{invest}\"\n"),
+            false => String::new(),
+        };
+        format!("[[cashflow]]\namount = {amount}\n{when}\n{invest}")
+    })
 }
 
 fn parse(text: &str) -> Strategy {
@@ -238,6 +261,20 @@ fn books_balance(run: &Run) {
     }
 }
 
+/// Flows are those of the ledger, and money that is not there is not paid out.
+fn flows_are_paid(run: &Run, is_cash_account: bool) {
+    let size = largest(run);
+    let mut booked = vec![0.0; run.equity.len()];
+    for entry in &run.ledger {
+        let is_flow = matches!(entry.kind, EntryKind::Deposit | EntryKind::Withdrawal);
+        if is_flow && entry.note != papertape::portfolio::OPENING_CASH {
+            booked[entry.bar - run.first_bar] += entry.amount;
+        }
+        assert!(!is_cash_account || entry.cash >= -1e-9 * size, "{entry:?}");
+    }
+    assert_eq!(booked, run.flows);
+}
+
 fn orders_are_whole(run: &Run) {
     for (i, order) in run.orders.iter().enumerate() {
         assert_eq!(order.id as usize, i + 1);
@@ -264,6 +301,7 @@ proptest! {
         let run = run(&market, &text);
         books_balance(&run);
         orders_are_whole(&run);
+        flows_are_paid(&run, !text.contains("margin"));
         let bare = backtest_bare(&market, &parse(&text)).expect("runs");
         prop_assert_eq!(&bare.equity, &run.equity);
         prop_assert_eq!(&bare.orders, &run.orders);

@@ -183,6 +183,7 @@ fn story() -> Run {
         cash,
         holdings,
         flows: vec![0.0; 5],
+        unpaid: Vec::new(),
         exposure,
         traded: vec![0.0, 5_000.0, 0.0, 5_500.0, 200.0],
         rate: vec![0.0; 5],

@@ -359,6 +359,7 @@ pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
         (strategy.tax.is_some(), "taxes"),
         (!input.interest.is_empty(), "interest on cash"),
         (!input.index_yield.is_empty(), "a dividend yield"),
+        (!input.flows.is_empty(), "deposits and withdrawals"),
         (prepared.has_rate(), "a risk-free rate"),
     ]
     .into_iter()

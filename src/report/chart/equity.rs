@@ -28,7 +28,7 @@ fn width(role: Role) -> f64 {
     match role {
         Role::Strategy => 1.6,
         Role::Trial => 1.2,
-        Role::InSample | Role::Benchmark | Role::Cash => 1.1,
+        Role::InSample | Role::Benchmark | Role::Cash | Role::PutIn => 1.1,
     }
 }
 

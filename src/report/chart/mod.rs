@@ -83,6 +83,8 @@ pub enum Role {
     Benchmark,
     /// Savings: sand.
     Cash,
+    /// What was put in and not taken out: green, thin.
+    PutIn,
 }
 
 impl Role {

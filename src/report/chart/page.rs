@@ -92,6 +92,7 @@ pub(super) fn role_colors(role: Role, nth: usize) -> (RGBColor, RGBColor) {
         (Role::Trial, nth) => (PALETTE[nth % PALETTE.len()], PALETTE[nth % PALETTE.len()]),
         (Role::InSample, _) => (PALETTE[1], RGBColor(0xB4, 0x60, 0x04)),
         (Role::Cash, _) => (RGBColor(0xC8, 0xA9, 0x6A), RGBColor(0x8A, 0x6A, 0x2F)),
+        (Role::PutIn, _) => (RGBColor(0x6B, 0x9E, 0x5B), RGBColor(0x47, 0x77, 0x38)),
         (Role::Benchmark, 0) => (TEXT_SOFT, TEXT),
         (Role::Benchmark, 1) => (RGBColor(0xA7, 0x8B, 0xBA), RGBColor(0x7A, 0x5C, 0x91)),
         (Role::Benchmark, _) => (RGBColor(0x7F, 0xA8, 0xA3), RGBColor(0x4B, 0x7A, 0x74)),

@@ -1,6 +1,6 @@
 //! Costs doubled, and the cost at which nothing is left of the advantage.
 
-use crate::engine::Variation;
+use crate::engine::{Variation, savings_of};
 use crate::metrics::OwnedInputs;
 use crate::strategy::Costs;
 use crate::study::stress::{Found, StressLine, StressResult, Subject, line};
@@ -17,10 +17,7 @@ const BPS: f64 = 10_000.0;
 /// The three lines.
 pub(super) fn lines(subject: &Subject<'_>) -> [StressLine; 3] {
     let run = subject.run();
-    let savings = run
-        .hurdle
-        .iter()
-        .fold(run.start_equity, |e, r| e * (1.0 + r));
+    let savings = savings_of(run).last().copied().unwrap_or(run.start_equity);
     let benchmark = subject.outcome.reference();
     let held = benchmark.and_then(|run| run.equity.last().copied());
     [

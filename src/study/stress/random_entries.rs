@@ -45,6 +45,9 @@ fn beaten(subject: &Subject<'_>) -> Found {
         return Err("entries drawn at random pay no tax, the strategy does".to_owned());
     }
     let run = subject.run();
+    if run.flows.iter().any(|flow| *flow != 0.0) {
+        return Err("deposits and withdrawals come at their own times".to_owned());
+    }
     let rounds = (PLACEMENTS_MAX / run.trades.len()).clamp(ROUNDS_MIN, ROUNDS);
     let mut ends = vec![0.0; rounds];
     let mut free = 0;

@@ -31,7 +31,7 @@ pub struct Candidates<'m> {
 }
 
 /// Tables that a running account cannot change in.
-const FIXED: [&str; 4] = ["data.", "account.", "cash.", "benchmark."];
+const FIXED: [&str; 5] = ["data.", "account.", "cash.", "cashflow.", "benchmark."];
 
 /// A parameter, or another key of the strategy file, and the values that it can take.
 #[derive(Debug, Clone, PartialEq, Eq)]
