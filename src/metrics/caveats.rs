@@ -396,14 +396,7 @@ impl fmt::Display for Caveat {
             | Caveat::ModelTooGood { .. }
             | Caveat::ModelSaysNothing { .. }
             | Caveat::ModelBeaten { .. } => of_model(f, self),
-            Caveat::Unpaid {
-                withdrawals,
-                amount,
-            } => write!(
-                f,
-                "{withdrawals} {} not paid in full, {amount:.2} in all: the account had no more. Take out less, or later.",
-                if *withdrawals == 1 { "withdrawal was" } else { "withdrawals were" }
-            ),
+            Caveat::Unpaid { .. } => unpaid(f, self),
             Caveat::BenchmarkIncomplete { symbols } => write!(
                 f,
                 "The benchmark leaves out {}, without a bar on the first day. Start later for a fair comparison.",
@@ -469,6 +462,24 @@ fn few_trades(f: &mut fmt::Formatter<'_>, closed: usize) -> fmt::Result {
     write!(
         f,
         "{closed} closed {trades}: fewer than {TRADES_MIN} say little. Test longer, or on more symbols."
+    )
+}
+
+fn unpaid(f: &mut fmt::Formatter<'_>, caveat: &Caveat) -> fmt::Result {
+    let Caveat::Unpaid {
+        withdrawals,
+        amount,
+    } = caveat
+    else {
+        return Ok(());
+    };
+    let were = match withdrawals {
+        1 => "withdrawal was",
+        _ => "withdrawals were",
+    };
+    write!(
+        f,
+        "{withdrawals} {were} not paid in full, {amount:.2} in all: the account had no more. Take out less, or later."
     )
 }
 

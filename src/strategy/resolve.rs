@@ -13,8 +13,8 @@ use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
-    Overrides, Prices, RaiseCash, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops,
-    Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
+    Overrides, Prices, RaiseCash, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size,
+    SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
 };
 use std::path::{Path, PathBuf};
 

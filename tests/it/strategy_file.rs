@@ -282,6 +282,7 @@ margin_rate = 0.06
 settlement_days = 2
 each = true
 dividends = "reinvest"
+raise_cash = "largest"
 currency = "EUR"
 [cash]
 yield = 0.02
