@@ -404,7 +404,7 @@ impl fmt::Display for Caveat {
             | Caveat::ModelTooGood { .. }
             | Caveat::ModelSaysNothing { .. }
             | Caveat::ModelBeaten { .. } => of_model(f, self),
-            Caveat::Unpaid { withdrawals: n, amount } => unpaid(f, *n, *amount),
+            Caveat::Unpaid { .. } => unpaid(f, self),
             Caveat::TaxModel => f.write_str(
                 "Taxes are a model with your rates and no advice; benchmarks pay none. Ask whoever files your return.",
             ),
@@ -476,7 +476,14 @@ fn few_trades(f: &mut fmt::Formatter<'_>, closed: usize) -> fmt::Result {
     )
 }
 
-fn unpaid(f: &mut fmt::Formatter<'_>, withdrawals: usize, amount: f64) -> fmt::Result {
+fn unpaid(f: &mut fmt::Formatter<'_>, caveat: &Caveat) -> fmt::Result {
+    let Caveat::Unpaid {
+        withdrawals,
+        amount,
+    } = caveat
+    else {
+        return Ok(());
+    };
     let were = match withdrawals {
         1 => "withdrawal was",
         _ => "withdrawals were",
