@@ -365,11 +365,7 @@ impl fmt::Display for Caveat {
                 f,
                 "Short sample: {observations} returns in {years:.1} years. Use at least {YEARS_MIN:.0} years, with a falling market among them."
             ),
-            Caveat::ClosesOnly { symbols } => write!(
-                f,
-                "Only closes of {}: opens, highs and lows are the close, so stops and next-open fills see no price between. Use full bars.",
-                listed(symbols)
-            ),
+            Caveat::ClosesOnly { symbols } => closes_only(f, symbols),
             Caveat::NoDividends { symbols } => write!(
                 f,
                 "No dividends in the data of {}: a price index understates holding. Give actions or [data] dividend_yield.",
@@ -415,6 +411,14 @@ impl fmt::Display for Caveat {
             ),
         }
     }
+}
+
+fn closes_only(f: &mut fmt::Formatter<'_>, symbols: &[String]) -> fmt::Result {
+    write!(
+        f,
+        "Only closes of {}: opens, highs and lows are the close, so stops and next-open fills see no price between. Use full bars.",
+        listed(symbols)
+    )
 }
 
 fn few_folds(f: &mut fmt::Formatter<'_>, folds: usize) -> fmt::Result {

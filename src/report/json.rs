@@ -10,8 +10,8 @@ use crate::report::learning;
 use crate::report::manifest::SCHEMA;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
-use crate::study::AmongTrials;
 use crate::report::taxes;
+use crate::study::AmongTrials;
 use serde_json::{Map, Value, json};
 
 /// The object of a strategy. `files` are the paths of what was written.
