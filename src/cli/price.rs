@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Arguments of the verb.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Rates, yields and volatilities are fractions a year, the first two continuously compounded; values are\nper unit of the underlying.\n\
+    after_help = "Rates, yields and volatilities are fractions a year, the first two continuously compounded; values are per unit of the underlying.\n\
     Example: papertape price call --spot 100 --strike 105 --days 30 --vol 0.2"
 )]
 pub(crate) struct Args {

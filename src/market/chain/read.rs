@@ -10,6 +10,7 @@ use crate::market::moment;
 use crate::units::{DAY_MICROS, Micros};
 use flate2::read::MultiGzDecoder;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -99,6 +100,17 @@ impl RawQuotes {
     /// Whether the files have a column.
     pub(crate) fn has(&self, field: Field) -> bool {
         !self.numbers[field as usize].is_empty()
+    }
+
+    /// Makes room for so many rows.
+    fn reserve(&mut self, rows: usize) {
+        self.line.reserve_exact(rows);
+        self.time.reserve_exact(rows);
+        self.underlying.reserve_exact(rows);
+        self.root.reserve_exact(rows);
+        self.expiration.reserve_exact(rows);
+        self.right.reserve_exact(rows);
+        self.strike.reserve_exact(rows);
     }
 
     fn code(&mut self, name: &str) -> Option<u16> {
@@ -391,6 +403,41 @@ fn of_side<'a>(mut row: Row<'a>, columns: &Columns, side: usize) -> Row<'a> {
     row
 }
 
+/// A column of texts as numbers of its different words.
+#[derive(Default)]
+struct Words {
+    words: Vec<String>,
+    codes: Vec<u32>,
+}
+
+impl Words {
+    fn of(column: impl Iterator<Item = Option<String>>) -> Words {
+        let mut places: BTreeMap<String, u32> = BTreeMap::new();
+        let mut all = Words::default();
+        let mut before: Option<u32> = None;
+        for cell in column {
+            let word = cell.unwrap_or_default();
+            // Neighbours are mostly alike.
+            let same = before.filter(|code| all.words[*code as usize] == word);
+            let code = same.or_else(|| places.get(&word).copied());
+            let code = code.unwrap_or_else(|| {
+                let code = all.words.len() as u32;
+                all.words.push(word.clone());
+                places.insert(word, code);
+                code
+            });
+            all.codes.push(code);
+            before = Some(code);
+        }
+        all
+    }
+
+    fn at(&self, row: usize) -> &str {
+        let code = self.codes.get(row).copied().unwrap_or(u32::MAX);
+        self.words.get(code as usize).map_or("", String::as_str)
+    }
+}
+
 fn read_parquet(path: &Path, stem: &str) -> Result<RawQuotes> {
     let file = path.display().to_string();
     let names = parquet_names(path).ok_or_else(|| no_chain(&file, &[]))?;
@@ -407,28 +454,33 @@ fn read_parquet(path: &Path, stem: &str) -> Result<RawQuotes> {
     let mut numbers_at: Vec<usize> = columns.strike.into_iter().chain(all).collect();
     numbers_at.sort_unstable();
     numbers_at.dedup();
-    let texts_at: Vec<usize> = [
+    let in_file = |e: Error| Error::from(Problem::new(e.to_string()).in_file(&file));
+    // Each column of texts becomes numbers of its few words before the next one is read.
+    let mut texts: BTreeMap<usize, Words> = BTreeMap::new();
+    let texts_at = [
         columns.right,
         columns.underlying,
         columns.root,
         columns.symbol,
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let cells = parquet_cells(path, &moments_at, &numbers_at, &texts_at)
-        .map_err(|e| Error::from(Problem::new(e.to_string()).in_file(&file)))?;
+    ];
+    for at in texts_at.into_iter().flatten() {
+        if let Entry::Vacant(place) = texts.entry(at) {
+            let column = parquet_cells(path, &[], &[], &[at]).map_err(in_file)?.texts;
+            place.insert(Words::of(column.into_iter().flatten()));
+        }
+    }
     let text = |at: Option<usize>, row: usize| {
-        let place = at.and_then(|at| texts_at.iter().position(|t| *t == at));
-        let cell = place.and_then(|place| cells.texts[place].get(row));
-        cell.and_then(Option::as_deref).unwrap_or_default()
+        let words = at.and_then(|at| texts.get(&at));
+        words.map_or("", |words| words.at(row))
     };
+    let cells = parquet_cells(path, &moments_at, &numbers_at, &[]).map_err(in_file)?;
     let value = |at: Option<usize>, row: usize| {
         let place = at.and_then(|at| numbers_at.iter().position(|n| *n == at));
         let cell = place.and_then(|place| cells.numbers[place].get(row));
         cell.copied().unwrap_or(f64::NAN)
     };
     let moment = |at: usize, row: usize| cells.moments.get(at).and_then(|c| *c.get(row)?);
+    raw.reserve(cells.moments[0].len() * columns.sides.len());
     for row in 0..cells.moments[0].len() {
         for (side, places) in columns.sides.iter().enumerate() {
             let quote = Row {
