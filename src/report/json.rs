@@ -6,6 +6,7 @@
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::{Metrics, all};
 use crate::portfolio::Stream;
+use crate::report::learning;
 use crate::report::manifest::SCHEMA;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
@@ -43,6 +44,9 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
     let Some(map) = object.as_object_mut() else {
         return object;
     };
+    if let Some(learning) = &summary.learning {
+        map.insert("model".to_string(), learning::object(learning));
+    }
     if !summary.each.is_empty() {
         map.insert("each".to_string(), by_name(&summary.each));
     }

@@ -12,7 +12,7 @@ use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
 use crate::strategy::Strategy;
-use crate::study::{AmongTrials, Judged, Stress};
+use crate::study::{AmongTrials, Judged, Learning, Stress};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 
@@ -124,6 +124,8 @@ pub struct Summary {
     pub caveats: Vec<Warning>,
     /// The same strategy under each assumption that flatters it.
     pub stress: Stress,
+    /// What its model learned, beside its rivals.
+    pub learning: Option<Learning>,
     /// The run among all trials ever made on its data; `None` where nobody counted them.
     pub among: Option<AmongTrials>,
 }
@@ -154,6 +156,7 @@ impl Summary {
             ambiguous: run.ambiguous,
             caveats: judged.caveats.iter().map(warning).collect(),
             stress: judged.stress.clone(),
+            learning: judged.learning.clone(),
             among: judged.among.clone(),
         }
     }
