@@ -618,16 +618,22 @@ fn plain_figures(market: &Market, strategy: &Strategy) -> papertape::metrics::Me
 fn what_an_account_cannot_change_is_refused() {
     let strategy = golden_cross("");
     let market = read_market(&strategy, false).unwrap();
-    for (key, values) in [("data.symbols", "AAPL,IBM"), ("account.cash", "1000,2000")] {
+    let refused = [
+        ("data.symbols", "AAPL,IBM", "one universe"),
+        ("data.start", "2000-01-03,2001-01-02", "the windows say"),
+        ("data.delist_after", "5,10", "one set of prices"),
+        ("account.cash", "1000,2000", "when it is opened"),
+        ("account.settlement_days", "0,2", "when it is opened"),
+        ("cash.yield", "0.0,0.02", "no choice"),
+    ];
+    for (key, values, why) in refused {
         let (field, choice) = field(&strategy, &[(key, values)]);
         let Err(error) = Candidates::new(&field, &market, &choice) else {
             panic!("{key} varies");
         };
-        assert!(
-            error.to_string().contains("cannot change in the middle"),
-            "{error}"
-        );
-        assert!(error.to_string().contains(key), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("cannot change in the middle"), "{said}");
+        assert!(said.contains(key) && said.contains(why), "{said}");
     }
 }
 

@@ -30,8 +30,33 @@ pub struct Candidates<'m> {
     varied: Vec<Varied>,
 }
 
-/// Tables that a running account cannot change in.
-const FIXED: [&str; 5] = ["data.", "account.", "cash.", "cashflow.", "benchmark."];
+/// Keys that no window may choose, the first that fits, and why.
+const FIXED: [(&str, &str); 9] = [
+    (
+        "data.symbols",
+        "one account trades one universe from end to end; walk each symbol on its own",
+    ),
+    ("data.start", "the windows say which days are trained on"),
+    ("data.end", "the windows say which days are trained on"),
+    (
+        "data.bar",
+        "all windows are of one clock; walk each bar on its own",
+    ),
+    (
+        "data.",
+        "one account trades one set of prices from end to end",
+    ),
+    (
+        "account.",
+        "the terms of an account stand when it is opened",
+    ),
+    (
+        "cash.",
+        "what cash earns is a fact and no choice: the highest rate would always win",
+    ),
+    ("cashflow.", "what is paid in is a fact and no choice"),
+    ("benchmark.", "it is what choices are measured by"),
+];
 
 /// A parameter, or another key of the strategy file, and the values that it can take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -329,15 +354,16 @@ impl<'m> Candidates<'m> {
 /// What varies must be what an account can change while it runs.
 fn check_axes(field: &Field) -> Result<()> {
     let axes = field.space.axes.iter();
-    let fixed = axes.filter(|axis| FIXED.iter().any(|table| axis.key.starts_with(table)));
-    let problems: Vec<Problem> = fixed
-        .map(|axis| {
-            Problem::new(format!(
-                "`{}` cannot change in the middle of a walk",
+    let problems: Vec<Problem> = axes
+        .filter_map(|axis| {
+            let (_, why) = FIXED.iter().find(|(key, _)| axis.key.starts_with(key))?;
+            let problem = Problem::new(format!(
+                "`{}` cannot change in the middle of a walk: {why}",
                 axis.key
+            ));
+            Some(problem.in_file(axis.origin.as_str()).help(
+                "vary parameters, rules, sizes, stops, fills or costs; `sweep` takes this axis",
             ))
-            .in_file(axis.origin.as_str())
-            .help("vary parameters, rules, sizes, stops, fills or costs")
         })
         .collect();
     match problems.is_empty() {
