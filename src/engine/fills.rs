@@ -181,7 +181,8 @@ impl Sim<'_, '_> {
             _ => 0.0,
         };
         if closing == 0.0 && p.opens.is_none() {
-            self.end_order(k, Outcome::Cancelled, Reason::Flat);
+            let outcome = self.unfilled(k, Outcome::Cancelled);
+            self.end_order(k, outcome, Reason::Flat);
             return;
         }
         let opening = match p.opens {
@@ -516,7 +517,8 @@ impl Sim<'_, '_> {
     pub(crate) fn delist(&mut self, bar: BarIndex, slot: usize) {
         for k in 0..self.pending.len() {
             if self.pending[k].slot == slot && !self.pending[k].done {
-                self.end_order(k, Outcome::Cancelled, Reason::Delisted);
+                let outcome = self.unfilled(k, Outcome::Cancelled);
+                self.end_order(k, outcome, Reason::Delisted);
             }
         }
         self.sweep_pending();

@@ -540,7 +540,6 @@ fn mistakes_of_the_selectors_are_told_with_their_cure() {
             "[rank]\nscore = \"close\"\nhold = 2\nvol_window = 9",
             "vol_window without",
         ),
-        ("[rank]\nscore = \"close > 1\"\nhold = 2", "rank.score"),
         (
             "[rank]\nscore = \"close\"\nhold = 2\n[size]\nmethod = \"fraction\"",
             "size.method is of [rules]",

@@ -213,6 +213,7 @@ about = "Everything at once"
 [data]
 source = "../data/stocks"
 symbols = ["A", "B"]
+members = "m.csv"
 start = 2004-08-19
 end = "2013-03-01"
 bar = "5m"
@@ -302,6 +303,7 @@ scale = "log"
     );
     assert_eq!(s.data.source, Some(PathBuf::from("data/stocks")));
     assert_eq!(s.data.symbols, ["A", "B"]);
+    assert_eq!(s.data.members, Some(PathBuf::from("s/m.csv")));
     assert_eq!(s.data.start, NaiveDate::from_ymd_opt(2004, 8, 19));
     assert_eq!(s.data.end, NaiveDate::from_ymd_opt(2013, 3, 1));
     assert_eq!(s.data.bar, Some(BarSize::Minutes(5)));
@@ -1024,12 +1026,6 @@ const MISTAKES: &[Mistake] = &[
         "cashflow.0",
     ),
     (
-        "[data]\nmembers = \"m.csv\"",
-        "`data.members` is not yet",
-        "members",
-        "leave it out",
-    ),
-    (
         "[report]\nprofile = \"x\"",
         "`report.profile` is not yet",
         "profile",
@@ -1098,7 +1094,7 @@ fn a_mistake_is_reported_once() {
 
 #[test]
 fn all_mistakes_are_shown_at_once_in_file_order() {
-    let text = "nam = \"x\"\n[rules]\nentr = \"1 > 0\"\n[stops]\nstop = 5\n[fill]\nat = 3\n[tax]\nlots = 2\n[rank]\nhold = 2\n";
+    let text = "nam = \"x\"\n[rules]\nentr = \"1 > 0\"\n[stops]\nstop = 5\n[fill]\nat = 3\n[monitor]\nlots = 2\n[rank]\nhold = 2\n";
     let error = parse(text).unwrap_err();
     let messages: Vec<&str> = error
         .problems()
@@ -1110,7 +1106,7 @@ fn all_mistakes_are_shown_at_once_in_file_order() {
         "`entr`",
         "500%",
         "fill.at",
-        "[tax] is not yet",
+        "[monitor] is not yet",
         "both say what to hold",
         "[rank] has no score",
     ];
@@ -1459,7 +1455,10 @@ proptest! {
         let text = std::fs::read_to_string(&files[which % files.len()]).unwrap();
         let text = mutate(&text, &edits);
         match parse(&text) {
-            Ok(strategy) => prop_assert!(strategy.rules.enter.is_some() || strategy.rules.short.is_some()),
+            Ok(strategy) => {
+                let decides = strategy.rules.enter.is_some() || strategy.rules.short.is_some();
+                prop_assert!(decides || strategy.portfolio_table().is_some());
+            }
             Err(error) => {
                 prop_assert!(!error.to_string().is_empty());
                 for problem in error.problems() {
