@@ -7,6 +7,7 @@
 
 use crate::engine::decide::{Decider, Want};
 use crate::engine::pending::Ask;
+use crate::engine::select::Targets;
 use crate::engine::simulate::Sim;
 use crate::engine::taxes::LAYER;
 use crate::execution::cost::{fee, slipped};
@@ -94,6 +95,60 @@ impl Sim<'_, '_> {
         harvesting.is_some_and(|h| h.stands_in.contains(&Some(slot)))
     }
 
+    /// Value of what is held for a slot, `targets` being shares of equity by slot: a slot and the
+    /// partner that stands in for it hold together, each in proportion to its target.
+    pub(crate) fn value_for(&self, slot: usize, targets: &[f64]) -> f64 {
+        let value = |s: usize| self.account.positions[s].shares * self.account.marks[s];
+        let target = |s: usize| targets.get(s).copied().unwrap_or(0.0);
+        let Some(other) = self.stand_in(slot).or_else(|| self.stands_for(slot)) else {
+            return value(slot);
+        };
+        let both = target(slot) + target(other);
+        if both == 0.0 {
+            return value(slot);
+        }
+        (value(slot) + value(other)) * (target(slot) / both)
+    }
+
+    /// The slot that a slot stands in for.
+    fn stands_for(&self, slot: usize) -> Option<usize> {
+        let harvesting = self.taxes.as_ref()?.harvesting.as_ref()?;
+        let stands_in = &harvesting.stands_in;
+        stands_in.iter().position(|partner| *partner == Some(slot))
+    }
+
+    /// Lays the targets of a slot on the partner that stands in for it: the slot keeps what it holds
+    /// as far as its target goes, the partner has the rest, so that nothing of the slot is bought.
+    pub(crate) fn with_stand_ins(&self, targets: &mut Targets) {
+        let equity = self.account.equity();
+        for slot in 0..targets.weights.len() {
+            let Some(partner) = self.stand_in(slot) else {
+                continue;
+            };
+            if !targets.trades[slot] && !targets.trades[partner] {
+                continue;
+            }
+            let aim = |s: usize| match targets.trades[s] {
+                true => targets.aims[s],
+                false => self.value_for(s, &targets.weights) / equity,
+            };
+            let both = aim(slot) + aim(partner);
+            let held = self.account.positions[slot].shares * self.account.marks[slot] / equity;
+            let kept = held.clamp(0.0, aim(slot).max(0.0));
+            let place = targets.order.iter().position(|s| *s == slot);
+            targets.order.retain(|s| *s != slot && *s != partner);
+            let mut at = place.unwrap_or(0).min(targets.order.len());
+            for (s, share) in [(slot, kept), (partner, both - kept)] {
+                (targets.weights[s], targets.aims[s]) = (share, share);
+                targets.trades[s] = true;
+                if share != 0.0 {
+                    targets.order.insert(at, s);
+                    at += 1;
+                }
+            }
+        }
+    }
+
     /// Wishes that harvest losses at this close. They come after what else was wished and stand back
     /// behind it where it sells; a purchase of what is harvested is dropped, it would be a wash sale.
     pub(crate) fn harvest(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
@@ -138,7 +193,7 @@ impl Sim<'_, '_> {
 
     /// Whether positions are those of rules, each symbol's own.
     fn is_ruled(&self) -> bool {
-        matches!(self.decider, Decider::Rules)
+        matches!(self.decider, Decider::Rules) && !self.selects()
     }
 
     /// Whether nothing stands against selling `from` and buying `to` at this close.

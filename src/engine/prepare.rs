@@ -232,10 +232,13 @@ impl<'m> Prepared<'m> {
     /// The same for a bare run, which reads no column where a few bars are all that decides.
     pub(crate) fn bare_rules_input(&self, tapes: &[usize]) -> Result<Input<'_>> {
         match Spots::of(self, tapes) {
-            Some(spots) => Ok(Input {
-                spots: Some(spots),
-                ..self.bare_input(tapes)
-            }),
+            Some(spots) => {
+                let mut input = self.bare_input(tapes);
+                let symbols = input.symbols.iter_mut();
+                symbols.for_each(|symbol| self.fixed_distances(&mut symbol.signals));
+                input.spots = Some(spots);
+                Ok(input)
+            }
             None => self.rules_input(tapes),
         }
     }

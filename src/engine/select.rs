@@ -89,9 +89,15 @@ impl Sim<'_, '_> {
         };
         let called = wants.len();
         let decided = targets.is_some();
-        if let Some(targets) = targets {
+        if let Some(mut targets) = targets {
             self.cancel_earlier();
+            let own = targets.weights.clone();
+            if self.taxes.is_some() {
+                self.tell_taxes(bar);
+                self.with_stand_ins(&mut targets);
+            }
             self.lead_to(&targets, bar, wants);
+            targets.weights = own;
             let bought = &mut self.selection.bought;
             bought.resize(targets.weights.len(), false);
             for (bought, weight) in bought.iter_mut().zip(&targets.weights) {
@@ -224,6 +230,11 @@ impl Sim<'_, '_> {
             });
         }
         let part = whole_lots(gap.abs() / price, strategy.size.lot).min(shares.abs());
+        let is_taxed = strategy.weights.as_ref().is_some_and(|w| w.tax_aware);
+        let shares_of_equity = (shares * price / equity, money / equity);
+        if is_taxed && !self.is_worth_its_tax((slot, part, price), shares_of_equity, bar) {
+            return None;
+        }
         (part > 0.0).then_some(Want {
             closes: Some(part),
             opens: false,

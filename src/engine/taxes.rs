@@ -89,6 +89,24 @@ impl Sim<'_, '_> {
         self.pay_taxes(bar);
     }
 
+    /// Whether selling shares of a holding that weighs more than its target is worth the tax: the tax
+    /// is at most the money sold times the part by which the holding is too heavy, so that a tax of a
+    /// tenth of the money needs a holding a tenth above its target. What loses saves tax, and what is
+    /// to be left is left whatever it costs.
+    pub(crate) fn is_worth_its_tax(
+        &self,
+        (slot, shares, price): (usize, f64, f64),
+        (weight, target): (f64, f64),
+        bar: BarIndex,
+    ) -> bool {
+        let (Some(taxes), true) = (&self.taxes, target > 0.0) else {
+            return true;
+        };
+        let day = self.day(bar);
+        let tax = taxes.book.tax_if_sold((LAYER, slot), shares, price, day);
+        tax <= shares * price * (weight / target - 1.0)
+    }
+
     /// Pays what is owed as far as cash goes; on margin all of it.
     pub(crate) fn pay_taxes(&mut self, bar: BarIndex) {
         let Some(taxes) = &mut self.taxes else { return };

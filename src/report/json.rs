@@ -49,9 +49,6 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
     let Some(map) = object.as_object_mut() else {
         return object;
     };
-    if let Some(learning) = &summary.learning {
-        map.insert("model".to_string(), learning::object(learning));
-    }
     if !summary.each.is_empty() {
         map.insert("each".to_string(), by_name(&summary.each));
     }

@@ -1106,3 +1106,72 @@ proptest! {
         prop_assert!((paid + report.owed - report.due()).abs() < 1e-6);
     }
 }
+
+fn weighted(market: &Market, text: &str) -> Run {
+    let text = format!(
+        "[data]\nsource = \"unused\"\nsymbols = [\"A\", \"B\"]\n[costs]\npreset = \"none\"\n{text}"
+    );
+    let strategy = Strategy::parse(&text, "story", Path::new("."), &Overrides::default())
+        .unwrap_or_else(|e| panic!("{e}\n{text}"));
+    backtest(market, &strategy).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+#[test]
+fn under_weights_the_pair_has_its_partners_target() {
+    // All in A, rebalanced every week; A falls by a tenth, later both rise.
+    let a: Vec<f64> = (0..60)
+        .map(|i| {
+            if i < 3 {
+                100.0
+            } else {
+                90.0 + f64::from(i) * 0.2
+            }
+        })
+        .collect();
+    let b: Vec<f64> = a.iter().map(|p| p / 2.0).collect();
+    let market = pair(&a, &b, &[], &[]);
+    let text = format!(
+        "[weights]\ntargets = {{ A = 0.5 }}\nevery = \"week\"\n{RATES}[tax.harvest]\npairs = [[\"A\", \"B\"]]\n"
+    );
+    let run = weighted(&market, &text);
+    let harvest = run.tax.as_ref().and_then(|t| t.harvest).expect("a harvest");
+    assert_eq!(harvest.swaps, 1);
+    let fills = fills(&run);
+    let swap = fills.iter().position(|f| f.4 == "harvest").expect("a swap");
+    // From then on only B is bought and sold, and it weighs what A should.
+    assert!(fills[swap + 1..].iter().all(|f| f.1 == 1), "{fills:?}");
+    assert!(fills.len() > swap + 3, "{fills:?}");
+    for bar in 10..60 {
+        let share = run.holdings[bar] / run.equity[bar];
+        assert!((share - 0.5).abs() < 0.01, "{share} on bar {bar}");
+    }
+    assert!(
+        run.tax
+            .expect("a report")
+            .realized
+            .iter()
+            .all(|r| r.disallowed == 0.0)
+    );
+}
+
+#[test]
+fn a_tax_aware_rebalance_sells_only_where_the_drift_is_worth_the_tax() {
+    let sells_at = |aware: bool, target: f64, last: f64| {
+        let a: Vec<f64> = (0..30).map(|i| if i < 5 { 50.0 } else { last }).collect();
+        let market = pair(&a, &[50.0; 30], &[], &[]);
+        let text = format!(
+            "[weights]\ntargets = {{ A = {target}, B = {} }}\nevery = \"month\"\ntax_aware = {aware}\n{RATES}",
+            1.0 - target
+        );
+        let run = weighted(&market, &text);
+        run.orders
+            .iter()
+            .any(|o| o.side == Side::Sell && o.filled > 0.0)
+    };
+    // From 50 to 55: 10/105 of half too heavy is 4.8%; the tax is 30% of 5/55, 2.7%: sold.
+    assert!(sells_at(true, 0.5, 55.0) && sells_at(false, 0.5, 55.0));
+    // With seven eighths in A it is 1.1% too heavy, for the same tax: left.
+    assert!(!sells_at(true, 0.875, 55.0) && sells_at(false, 0.875, 55.0));
+    // What did not gain owes nothing: B, too heavy beside a falling A, is sold.
+    assert!(sells_at(true, 0.5, 45.0));
+}

@@ -79,7 +79,7 @@ impl Sim<'_, '_> {
 
     /// A holding's share of equity.
     fn weight(&self, slot: usize, equity: f64) -> f64 {
-        self.account.positions[slot].shares * self.account.marks[slot] / equity
+        self.value_for(slot, self.current_targets()) / equity
     }
 
     /// Only what is outside its band is traded, to the nearer edge.
