@@ -6,7 +6,7 @@ use crate::error::{Error, Problem, Result};
 use crate::market::{Calendar, Interval, Market, date_of, midnight, periods_a_year, show_time};
 use crate::rules::{Columns, EvalOptions, Value, Vocabulary};
 use crate::strategy::program::Compiled;
-use crate::strategy::{Distance, OrderKind, Signals, SizeMethod, Strategy};
+use crate::strategy::{Distance, OrderKind, Signals, SizeMethod, Strategy, Weights};
 use crate::units::{DAY_MICROS, Micros};
 
 /// Share of a position's value that a round trip may cost before it deserves a remark.
@@ -111,7 +111,10 @@ pub fn review(strategy: &Strategy, market: &Market) -> Result<Review> {
     let coverage: Vec<Coverage> = tapes
         .iter()
         .map(|&tape| {
-            let first = first_value(market, tape, &compiled, &columns[tape], &options);
+            let first = match strategy.portfolio_table() {
+                Some(_) => first_chosen(strategy, &compiled, &columns[tape]),
+                None => first_value(market, tape, &compiled, &columns[tape], &options),
+            };
             coverage(strategy, market, tape, first)
         })
         .collect();
@@ -133,14 +136,21 @@ pub fn review(strategy: &Strategy, market: &Market) -> Result<Review> {
 
 /// Tapes of the symbols that trade.
 fn universe(strategy: &Strategy, market: &Market) -> Result<Vec<usize>> {
-    if strategy.data.symbols.is_empty() {
+    let of_selector = strategy.symbols_of_selector();
+    let fixed = strategy
+        .weights
+        .as_ref()
+        .is_some_and(|w| !w.targets().is_empty());
+    if strategy.data.symbols.is_empty() && !fixed {
         return Ok((0..market.tapes.len()).collect());
     }
     let known: Vec<&str> = market.tapes.iter().map(|t| t.symbol.as_str()).collect();
     let mut tapes = Vec::new();
     let mut problems = Vec::new();
-    for symbol in &strategy.data.symbols {
+    let named = strategy.data.symbols.iter().map(String::as_str);
+    for symbol in named.chain(of_selector) {
         match market.index_of(symbol) {
+            Some(tape) if tapes.contains(&tape) => {}
             Some(tape) => tapes.push(tape),
             None => problems.push(
                 Problem::new(format!("the data has no symbol {symbol}"))
@@ -231,6 +241,23 @@ fn first_value(
     ids.filter_map(first).min()
 }
 
+/// First bar of a tape on which a selector can choose it: its score, or what its weight is computed
+/// from, has a value.
+fn first_chosen(strategy: &Strategy, compiled: &Compiled, columns: &Columns) -> Option<usize> {
+    let keys = ["rank.score", "weights.method"];
+    let Some(id) = keys.iter().find_map(|key| compiled.find(key)) else {
+        return Some(0);
+    };
+    let first = columns.number(id).iter().position(|x| x.is_finite())?;
+    let looks_back = strategy
+        .weights
+        .as_ref()
+        .is_some_and(Weights::reads_returns);
+    let window = strategy.weights.as_ref().map_or(1, |w| w.window as usize);
+    let bar = first + if looks_back { window - 1 } else { 0 };
+    (bar < columns.len()).then_some(bar)
+}
+
 fn warning(code: &'static str, message: String, help: &str) -> Finding {
     Finding {
         severity: Severity::Warning,
@@ -309,7 +336,15 @@ fn check_coverage(strategy: &Strategy, coverage: &[Coverage], findings: &mut Vec
         if symbol.first_decision.is_none() {
             findings.push(failure(
                 "warmup",
-                format!("{name}: no entry rule has a value on any of {} bars", symbol.bars_in_period),
+                format!(
+                    "{name}: {} has a value on any of {} bars",
+                    match strategy.portfolio_table() {
+                        Some("rank") => "no score",
+                        Some(_) => "no weight",
+                        None => "no entry rule",
+                    },
+                    symbol.bars_in_period
+                ),
                 "the longest warm-up above needs that many bars before the end: give more data or shorter periods",
             ));
         }
@@ -397,11 +432,11 @@ fn round_trip(strategy: &Strategy, market: &Market, tapes: &[usize]) -> Option<R
         .collect();
     closes.sort_unstable_by(f64::total_cmp);
     let price = *closes.get(closes.len() / 2)?;
-    let slots = strategy
-        .size
-        .max_positions
-        .unwrap_or(tapes.len() as u32)
-        .max(1);
+    let held = match strategy.rank.as_ref().map(|rank| rank.hold) {
+        Some(hold) => Some(hold.slots(tapes.len()) as u32),
+        None => strategy.size.max_positions,
+    };
+    let slots = held.unwrap_or(tapes.len() as u32).max(1);
     let share = strategy.account.cash / f64::from(if strategy.account.each { 1 } else { slots });
     let value = match strategy.size.method {
         SizeMethod::Fraction => strategy.account.cash * strategy.size.value,

@@ -151,6 +151,15 @@ impl Weights {
         }
     }
 
+    /// Whether the method reads the returns of its window, not a number of each symbol.
+    pub fn reads_returns(&self) -> bool {
+        let method = match self.mix {
+            Mix::Method(method) => method,
+            Mix::Targets(_) => return false,
+        };
+        matches!(method, WeightMethod::RiskParity | WeightMethod::MinVariance)
+    }
+
     /// Whether weights are compared with their targets at every close.
     pub fn watches_drift(&self) -> bool {
         self.drift_abs.is_some() || self.drift_rel.is_some()

@@ -16,6 +16,7 @@ pub(super) fn in_words(strategy: &Strategy) -> Vec<(&'static str, String)> {
 
 fn of_rank(rank: &Rank) -> Vec<(&'static str, String)> {
     let best = match rank.hold {
+        Hold::Count(1) => "the highest".to_string(),
         Hold::Count(n) => format!("the {n} highest"),
         Hold::Quantile(share) => format!("the highest {}", figure::given_percent(share)),
     };
@@ -87,14 +88,10 @@ fn of_weights(weights: &Weights) -> Vec<(&'static str, String)> {
         };
         drift = format!("beyond {drift}, back to {toward}");
     }
-    if weights.min_trade > 0.0 {
-        let least = format!("no trade below {}", figure::money(weights.min_trade));
-        drift = if drift.is_empty() {
-            least
-        } else {
-            format!("{drift}, {least}")
-        };
-    }
+    let least = match weights.min_trade > 0.0 {
+        true => format!("trades below {}", figure::money(weights.min_trade)),
+        false => String::new(),
+    };
     let every = match weights.every {
         Some(every) => period(every),
         None if weights.watches_drift() => "",
@@ -104,6 +101,7 @@ fn of_weights(weights: &Weights) -> Vec<(&'static str, String)> {
         ("Weights", targets),
         ("Every", every.to_string()),
         ("Drift", drift),
+        ("Without", least),
     ]
 }
 
