@@ -188,6 +188,11 @@ impl Bits {
         }
     }
 
+    /// Words before a piece whose bars its answers may depend on.
+    pub(super) fn halo(&self) -> usize {
+        self.halo
+    }
+
     /// Where the wanted conditions hold at each point, on `len` bars; no words for numbers.
     ///
     /// `parts` are the operands of each point, by part.
