@@ -152,6 +152,9 @@ fn holds(market: &Market, text: &str, count: usize) {
         let trial = trials.measure(&point, None, Ask::Blocks).unwrap();
         assert_figures(text, &trial, &of_run(&run, None, 42));
         assert_eq!(trial.entries as usize, run.trades.len(), "{text}");
+        // A row says the same, to the last bit, whether or not it is judged.
+        let row = trials.measure(&point, None, Ask::Figures).unwrap();
+        assert_eq!(bits(&row).0, bits(&trial).0, "{text}");
         let bare = trials.measure(&point, None, Ask::Bare).unwrap();
         let figures = bare_of_run(&run);
         for key in ["total_return", "cagr", "sharpe", "max_drawdown", "trades"] {

@@ -239,8 +239,9 @@ impl<'a> Stream<'a> {
             [] => &[][..],
             rate => &rate[first..first + equity.len()],
         };
+        // The figures are the same bits whether or not blocks are asked for.
+        self.added = self.added.and(wide(Sum(returns, rate)));
         if self.blocks.is_empty() {
-            self.added = self.added.and(wide(Sum(returns, rate)));
             self.returns = room;
             return;
         }
@@ -256,7 +257,6 @@ impl<'a> Stream<'a> {
                 &rate[at..end]
             };
             let part = wide(Sum(&returns[at..end], rate));
-            self.added = self.added.and(part);
             self.block(first + at, part);
             at = end;
         }
