@@ -494,18 +494,22 @@ impl<'m> Trials<'m> {
         (bars, span): (&Range<BarIndex>, Option<&Range<BarIndex>>),
         ask: Ask,
     ) -> Result<Option<Trial>> {
+        let rate = kernel.rate(bars);
+        if !rate.is_empty() && !kernel.fits(bars) {
+            return Ok(None);
+        }
         let curve = self.curve(kernel, point, bars)?;
         let returns = returns_of_equity(curve.start, &curve.equity);
         if returns.iter().any(|r| !r.is_finite()) {
             return Ok(None);
         }
         let tally = if ask == Ask::Bare {
-            tally_of_sessions(&returns, &[], &curve.is_held, false)
+            tally_of_sessions(&returns, rate, &curve.is_held, false)
         } else {
             let sessions = self.sessions(span);
             let held = by_session_any(&curve.is_held, &sessions);
             let returns = by_session(returns, &sessions);
-            tally_of_sessions(&returns, &[], &held, ask == Ask::Blocks)
+            tally_of_sessions(&returns, rate, &held, ask == Ask::Blocks)
         };
         let tally = Tally {
             trades: curve.counted.trades,
@@ -534,7 +538,7 @@ impl<'m> Trials<'m> {
             trades: curve.counted.trades,
             wins: curve.counted.wins,
             entries: curve.counted.entries,
-            ..tally_of_sessions(&returns, &[], &curve.is_held, false)
+            ..tally_of_sessions(&returns, kernel.rate(&bars), &curve.is_held, false)
         };
         let Some(each) = curve.each.into_iter().collect::<Option<Vec<Tally>>>() else {
             return Ok(None);

@@ -49,6 +49,11 @@ impl<'m> Accounts<'m> {
         Ok(Accounts { ground, idle })
     }
 
+    /// Risk-free return of each session of the clock; empty for none.
+    pub(crate) fn rate(&self) -> &[f64] {
+        &self.ground.rate
+    }
+
     /// The sums of one account, `signals` one for each of its symbols; `None` when its equity fell to
     /// nothing.
     pub(crate) fn tally<'a>(

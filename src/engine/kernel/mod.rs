@@ -122,6 +122,17 @@ impl<'m> Kernel<'m> {
         }
     }
 
+    /// Risk-free return of each session of a span that [`Kernel::fits`]; empty for none.
+    pub fn rate(&self, span: &Range<BarIndex>) -> &[f64] {
+        let rate = self.accounts.as_ref().map_or(&[][..], Accounts::rate);
+        let session = |bar: BarIndex| match self.ends_before.as_slice() {
+            [] => bar,
+            ends => ends[bar] as usize,
+        };
+        rate.get(session(span.start)..session(span.end))
+            .unwrap_or_default()
+    }
+
     /// The sums of one account over a span of bars for each of several trials; `None` for one whose
     /// equity fell to nothing, which the engine tells the meaning of.
     ///
