@@ -421,7 +421,7 @@ impl<'a> Path<'a> {
 }
 
 /// `(1 + rate)^(days / 365) - 1` for the calendar days since the bar before.
-fn growth_by_days(prepared: &Prepared<'_>, rate: f64) -> Vec<f64> {
+pub(crate) fn growth_by_days(prepared: &Prepared<'_>, rate: f64) -> Vec<f64> {
     let mut known = (-1, 0.0);
     let mut before = None;
     let growth = prepared.clock.iter().map(|time| {

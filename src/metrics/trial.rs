@@ -263,10 +263,11 @@ pub fn returns_of_equity(start: f64, equity: &[f64]) -> Vec<f64> {
     returns
 }
 
-/// Compounds a column of returns a bar to sessions.
+/// Compounds a column of returns a bar to sessions; a column that there is not (no rate) stays empty.
 pub fn by_session(column: Vec<f64>, sessions: &SpanSessions) -> Vec<f64> {
     match sessions.ends.as_slice() {
         [] => column,
+        _ if column.is_empty() => column,
         ends => periods::compounded(&column, ends.iter().copied()),
     }
 }

@@ -199,6 +199,11 @@ impl Bits {
         self.roots.iter().all(Option::is_some)
     }
 
+    /// Words before a piece whose bars its answers may depend on.
+    pub(super) fn halo(&self) -> usize {
+        self.halo
+    }
+
     /// Where the wanted conditions hold on `len` bars: for each of several points the words of each,
     /// none for numbers.
     ///

@@ -110,7 +110,7 @@ fn whole(data: &Data, len: usize) -> Data {
 }
 
 /// No value on any bar.
-fn blank(data: &Data, len: usize) -> Data {
+pub(super) fn blank(data: &Data, len: usize) -> Data {
     match data {
         Data::Number(_) | Data::Level(_) => Data::Number(Arc::new(vec![f64::NAN; len])),
         Data::Condition(_) | Data::Truth(_) => Data::Condition(Mask::absent(len)),
@@ -118,7 +118,7 @@ fn blank(data: &Data, len: usize) -> Data {
 }
 
 /// `into` with the bars `from..end` of `data`.
-fn merged(into: Data, data: &Data, from: usize, end: usize) -> Data {
+pub(super) fn merged(into: Data, data: &Data, from: usize, end: usize) -> Data {
     match (into, data) {
         (Data::Number(mut column), Data::Number(part)) => {
             Arc::make_mut(&mut column)[from..end].copy_from_slice(&part[from..end]);

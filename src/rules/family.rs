@@ -19,6 +19,7 @@ use super::plan::{ExprId, Kind, Op, Plan, arithmetic, unary};
 use super::stream::Stream;
 use super::{EvalOptions, Mask, Request, Vocabulary, cross, names};
 use crate::error::Problem;
+use crate::lanes::WORD;
 use crate::market::Market;
 use std::borrow::Cow;
 
@@ -39,6 +40,8 @@ pub struct Family {
     order: Vec<ExprId>,
     /// The same as words, when everything on top is comparisons and logic.
     bits: Option<Bits>,
+    /// Whether something on top looks at an earlier bar, in the money of the bar that looks.
+    looks_back: bool,
 }
 
 /// A part that is computed once for each combination of the few params it reads.
@@ -132,11 +135,14 @@ impl Family {
             wanted: roots.iter().map(|(id, _)| *id).collect(),
             order: Vec::new(),
             bits: None,
+            looks_back: false,
             top: compiler.plan,
         };
         family.order = family.top.needed(family.wanted.iter().copied(), |_| false);
         family.check_top()?;
         family.bits = Bits::new(&family.top, &family.order, &family.wanted);
+        let is_lag = |id: &ExprId| matches!(family.top.op(*id), Op::Lag(..));
+        family.looks_back = family.order.iter().any(is_lag);
         for (request, tree, of) in cutter.found {
             let sizes: Vec<usize> = of.iter().map(|&a| axes[a].1.len()).collect();
             let tuples: usize = sizes.iter().product();
@@ -210,10 +216,41 @@ impl Family {
         let streams = self.streams(market, tape, options, keep);
         let is_whole = |id: &ExprId| streams.iter().all(|(streamed, _)| streamed != id);
         let keep: Vec<ExprId> = keep.iter().copied().filter(is_whole).collect();
+        let len = market.tapes[tape].bars.len();
+        let stretches = eval::stretches(&self.shared, market, tape, options, &keep, given);
+        if stretches.len() == 1 {
+            return Parts {
+                len,
+                stretches,
+                streams,
+                numbers: Vec::new(),
+            };
+        }
+        if !self.looks_back {
+            // What is on top asks each bar about itself alone, so that one column says it all.
+            let whole = keep.iter().map(|id| (*id, joined(&stretches, *id, len)));
+            let mut slots = vec![None; self.shared.nodes.len()];
+            whole.for_each(|(id, data)| slots[id.index()] = data);
+            return Parts {
+                len,
+                stretches: vec![(len, slots)],
+                streams,
+                numbers: Vec::new(),
+            };
+        }
+        let mut numbers = vec![None; self.shared.nodes.len()];
+        for id in &self.wanted {
+            if let (Op::Part(cut), Kind::Number) = (self.top.op(*id), self.top.node(*id).kind) {
+                for node in self.cuts[cut as usize].nodes.iter().flatten() {
+                    numbers[node.index()] = joined(&stretches, *node, len);
+                }
+            }
+        }
         Parts {
-            len: market.tapes[tape].bars.len(),
-            stretches: eval::stretches(&self.shared, market, tape, options, &keep, given),
+            len,
+            stretches,
             streams,
+            numbers,
         }
     }
 
@@ -278,8 +315,11 @@ impl Family {
         parts: &'a Parts,
         points: &[&[usize]],
     ) -> Vec<std::result::Result<Vec<Values<'a>>, Vec<Problem>>> {
-        let (Some(bits), [(len, slots)]) = (&self.bits, parts.stretches.as_slice()) else {
+        let Some(bits) = &self.bits else {
             return points.iter().map(|point| self.at(parts, point)).collect();
+        };
+        let [(len, slots)] = parts.stretches.as_slice() else {
+            return self.decide_stretches(bits, parts, points);
         };
         let count = self.cuts.len();
         let mut streams: Vec<&Stream> = Vec::new();
@@ -337,6 +377,74 @@ impl Family {
         }
     }
 
+    /// [`Family::decide`] on a tape whose history changes its scale.
+    fn decide_stretches<'a>(
+        &self,
+        bits: &Bits,
+        parts: &'a Parts,
+        points: &[&[usize]],
+    ) -> Vec<std::result::Result<Vec<Values<'a>>, Vec<Problem>>> {
+        let nodes = |point: &&[usize]| -> std::result::Result<Vec<ExprId>, Vec<Problem>> {
+            let at = |cut: &Cut| cut.nodes[cut.place(point)].clone();
+            self.cuts.iter().map(at).collect()
+        };
+        let nodes: Vec<_> = points.iter().map(nodes).collect();
+        let sound: Vec<&Vec<ExprId>> = nodes.iter().flatten().collect();
+        let mut words = self.by_stretch(bits, &parts.stretches, &sound).into_iter();
+        let mut values = |nodes: &Vec<ExprId>| -> Vec<Values<'a>> {
+            let wanted = self.wanted.iter().map(|id| (id, words.next()));
+            wanted
+                .map(|(id, words)| match self.top.op(*id) {
+                    Op::Part(cut) if self.top.node(*id).kind == Kind::Number => {
+                        parts.number(nodes[cut as usize])
+                    }
+                    Op::Number(bits) => Values::Level(f64::from_bits(bits)),
+                    _ => Values::Yes(words.unwrap_or_default()),
+                })
+                .collect()
+        };
+        let nodes = nodes.iter();
+        nodes
+            .map(|nodes| match nodes {
+                Ok(nodes) => Ok(values(nodes)),
+                Err(problems) => Err(problems.clone()),
+            })
+            .collect()
+    }
+
+    /// Where the wanted conditions hold, each stretch by the columns as they look from its end.
+    fn by_stretch(
+        &self,
+        bits: &Bits,
+        stretches: &[(usize, Vec<Option<Data>>)],
+        points: &[&Vec<ExprId>],
+    ) -> Vec<Vec<u64>> {
+        let mut all: Vec<Vec<u64>> = Vec::new();
+        let mut from = 0;
+        for (end, slots) in stretches {
+            let start = (from / WORD).saturating_sub(bits.halo());
+            let operands = operands(points, slots, WORD * start..*end);
+            let part = bits.run((&operands, points.len()), &[], end - WORD * start);
+            if all.is_empty() {
+                all = part;
+            } else {
+                let roots = all.iter_mut().zip(part.iter());
+                for (into, part) in roots.filter(|(_, part)| !part.is_empty()) {
+                    let mut new = part[from / WORD - start..].iter();
+                    let first = new.next().map_or(0, |w| w & (u64::MAX << (from % WORD)));
+                    // The last word of the stretch before ends where this one begins.
+                    match into.last_mut().filter(|_| from % WORD > 0) {
+                        Some(last) => *last |= first,
+                        None => into.push(first),
+                    }
+                    into.extend(new);
+                }
+            }
+            from = *end;
+        }
+        all
+    }
+
     /// The wanted expressions over the bars before `len`, as they look from there.
     fn stretch<'a>(
         &self,
@@ -392,6 +500,60 @@ pub struct Parts {
     stretches: Vec<(usize, Vec<Option<Data>>)>,
     /// Those that are computed while they are compared, by node.
     streams: Vec<(ExprId, Stream)>,
+    /// Of several stretches: the numbers that are wanted as they are, each bar as it looks from there.
+    numbers: Vec<Option<Data>>,
+}
+
+impl Parts {
+    /// A part that is a number.
+    fn number(&self, node: ExprId) -> Values<'_> {
+        match self.stretches.as_slice() {
+            [(len, slots)] => part(&slots[node.index()], *len),
+            _ => part(&self.numbers[node.index()], self.len),
+        }
+    }
+}
+
+/// The parts of point after point on some bars, which begin with a word.
+fn operands<'a>(
+    points: &[&Vec<ExprId>],
+    slots: &'a [Option<Data>],
+    bars: std::ops::Range<usize>,
+) -> Vec<Operand<'a>> {
+    let word = bars.start / WORD;
+    let operand = |id: &ExprId| match &slots[id.index()] {
+        Some(Data::Number(column)) => Operand::Column(&column[bars.clone()], 0),
+        Some(Data::Condition(mask)) => {
+            Operand::Condition(&mask.yes_words()[word..], &mask.no_words()[word..])
+        }
+        Some(Data::Level(value)) => Operand::Level(*value),
+        Some(Data::Truth(value)) => Operand::Truth(*value),
+        None => Operand::Truth(None),
+    };
+    let nodes = points.iter().flat_map(|nodes| nodes.iter());
+    nodes.map(operand).collect()
+}
+
+/// A part on all bars, each as it looks from its own stretch.
+fn joined(stretches: &[(usize, Vec<Option<Data>>)], id: ExprId, len: usize) -> Option<Data> {
+    let mut of = stretches
+        .iter()
+        .map(|(_, slots)| slots[id.index()].as_ref());
+    let first = of.next()??;
+    let same = |other: Option<&Data>| match (first, other) {
+        (Data::Level(a), Some(Data::Level(b))) => a.to_bits() == b.to_bits(),
+        (Data::Truth(a), Some(Data::Truth(b))) => a == b,
+        _ => false,
+    };
+    if of.all(same) {
+        return Some(first.clone());
+    }
+    let (mut all, mut from) = (eval::blank(first, len), 0);
+    for (end, slots) in stretches {
+        all = eval::merged(all, slots[id.index()].as_ref()?, from, *end);
+        from = *end;
+    }
+    Some(all)
 }
 
 /// An expression on all bars of a tape.

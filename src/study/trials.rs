@@ -253,11 +253,12 @@ impl<'m> Trials<'m> {
         let universe = self.outline.universe.iter().enumerate();
         let conditions = universe.map(|(account, &tape)| {
             let len = self.market.tapes[tape].bars.len();
-            self.with_signals(point, account, own.as_ref(), |signals| {
+            self.with_signals(point, account..account + 1, own.as_ref(), |signals| {
+                let signals = signals.iter().flatten();
                 let mask = |(key, values): &(&str, Values<'_>)| {
                     ((*key).to_string(), values.clone().into_mask(len))
                 };
-                signals.iter().map(mask).collect::<Conditions>()
+                signals.map(mask).collect::<Conditions>()
             })
         });
         repeated.run(&conditions.collect::<Result<Vec<_>>>()?)
@@ -292,8 +293,11 @@ impl<'m> Trials<'m> {
         else {
             return alone();
         };
-        if self.outline.universe.len() > 1 || !kernel.fits(bars) {
+        if self.accounts() > 1 || !kernel.fits(bars) {
             return alone();
+        }
+        if self.outline.universe.len() > 1 {
+            return self.shared_each(points, (kernel, family, parts), (bars, span), ask);
         }
         let scale = self.scale(span, ask);
         let mut trials: Vec<Option<Result<Trial>>> = points.iter().map(|_| None).collect();
@@ -320,6 +324,51 @@ impl<'m> Trials<'m> {
         pairs
             .map(|(trial, point)| trial.unwrap_or_else(|| self.measure(point, span.cloned(), ask)))
             .collect()
+    }
+
+    /// The figures of several points of an account that several symbols share.
+    fn shared_each(
+        &self,
+        points: &[&[usize]],
+        (kernel, family, parts): (&Kernel<'m>, &Family, &[Parts]),
+        (bars, span): (&Range<BarIndex>, Option<&Range<BarIndex>>),
+        ask: Ask,
+    ) -> Vec<Result<Trial>> {
+        let scale = self.scale(span, ask);
+        let mut trials: Vec<Option<Result<Trial>>> = points.iter().map(|_| None).collect();
+        let order = by_tile(points);
+        for order in order.chunks(self.batch().div_ceil(parts.len())) {
+            let points: Vec<&[usize]> = order.iter().map(|&k| points[k]).collect();
+            let decided = parts.iter().map(|parts| family.decide(parts, &points));
+            let mut decided: Vec<_> = decided.map(Vec::into_iter).collect();
+            for &k in order {
+                let keys = || self.outline.wanted.iter().map(String::as_str);
+                let values = decided
+                    .iter_mut()
+                    .map(|of| of.next().unwrap_or(Ok(Vec::new())));
+                let signals = values
+                    .map(|values| values.map(|values| keys().zip(values).collect()))
+                    .collect::<std::result::Result<Vec<Vec<_>>, _>>();
+                trials[k] = match signals {
+                    Err(problems) => Some(Err(self.refused(problems))),
+                    Ok(signals) => kernel
+                        .tally_shared(&signals, bars, ask == Ask::Blocks)
+                        .map(|tally| Ok(asked(of_tally(&tally, scale), ask))),
+                };
+            }
+        }
+        let pairs = trials.into_iter().zip(points);
+        pairs
+            .map(|(trial, point)| trial.unwrap_or_else(|| self.measure(point, span.cloned(), ask)))
+            .collect()
+    }
+
+    /// Accounts of a trial.
+    fn accounts(&self) -> usize {
+        match self.strategy.account.each {
+            true => self.outline.universe.len(),
+            false => 1,
+        }
     }
 
     /// Points that are decided together: on long tapes as many as memory allows, on short ones so
@@ -411,16 +460,18 @@ impl<'m> Trials<'m> {
         };
         let whole = self.span();
         let bars = span.unwrap_or(&whole);
-        if self.outline.universe.len() > 1 {
+        if self.accounts() > 1 {
             return self.lean_each(kernel, point, (bars, span), ask);
         }
         if !kernel.fits(bars) {
             return Ok(None);
         }
         let own = self.compiled(point)?;
-        let tally = self.with_signals(point, 0, own.as_ref(), |signals| {
-            let mut tallies = kernel.tally(0, &[signals.to_vec()], bars, ask == Ask::Blocks);
-            tallies.pop().flatten()
+        let blocks = ask == Ask::Blocks;
+        let universe = 0..self.outline.universe.len();
+        let tally = self.with_signals(point, universe, own.as_ref(), |signals| match signals {
+            [_] => kernel.tally(0, signals, bars, blocks).pop().flatten(),
+            signals => kernel.tally_shared(signals, bars, blocks),
         })?;
         let scale = self.scale(span, ask);
         Ok(tally.map(|tally| asked(of_tally(&tally, scale), ask)))
@@ -451,18 +502,22 @@ impl<'m> Trials<'m> {
         (bars, span): (&Range<BarIndex>, Option<&Range<BarIndex>>),
         ask: Ask,
     ) -> Result<Option<Trial>> {
+        let rate = kernel.rate(bars);
+        if !rate.is_empty() && !kernel.fits(bars) {
+            return Ok(None);
+        }
         let curve = self.curve(kernel, point, bars)?;
         let returns = returns_of_equity(curve.start, &curve.equity);
         if returns.iter().any(|r| !r.is_finite()) {
             return Ok(None);
         }
         let tally = if ask == Ask::Bare {
-            tally_of_sessions(&returns, &[], &curve.is_held, false)
+            tally_of_sessions(&returns, rate, &curve.is_held, false)
         } else {
             let sessions = self.sessions(span);
             let held = by_session_any(&curve.is_held, &sessions);
             let returns = by_session(returns, &sessions);
-            tally_of_sessions(&returns, &[], &held, ask == Ask::Blocks)
+            tally_of_sessions(&returns, rate, &held, ask == Ask::Blocks)
         };
         let tally = Tally {
             trades: curve.counted.trades,
@@ -491,7 +546,7 @@ impl<'m> Trials<'m> {
             trades: curve.counted.trades,
             wins: curve.counted.wins,
             entries: curve.counted.entries,
-            ..tally_of_sessions(&returns, &[], &curve.is_held, false)
+            ..tally_of_sessions(&returns, kernel.rate(&bars), &curve.is_held, false)
         };
         let Some(each) = curve.each.into_iter().collect::<Option<Vec<Tally>>>() else {
             return Ok(None);
@@ -503,15 +558,17 @@ impl<'m> Trials<'m> {
     /// Equity of all accounts together at each bar.
     fn curve(&self, kernel: &Kernel<'m>, point: &[usize], bars: &Range<BarIndex>) -> Result<Curve> {
         let mut curve = Curve {
-            start: self.strategy.account.cash * self.outline.universe.len() as f64,
+            start: self.strategy.account.cash * self.accounts() as f64,
             equity: vec![0.0; bars.len()],
             is_held: vec![false; bars.len()],
             counted: Counted::default(),
             each: Vec::new(),
         };
         let own = self.compiled(point)?;
-        for account in 0..self.outline.universe.len() {
-            let (counted, tally) = self.with_signals(point, account, own.as_ref(), |signals| {
+        let symbols = self.outline.universe.len() / self.accounts();
+        for account in 0..self.accounts() {
+            let of = account * symbols..(account + 1) * symbols;
+            let (counted, tally) = self.with_signals(point, of, own.as_ref(), |signals| {
                 let into = (curve.equity.as_mut_slice(), curve.is_held.as_mut_slice());
                 kernel.equity(account, signals, bars, into)
             })?;
@@ -535,38 +592,46 @@ impl<'m> Trials<'m> {
         }
     }
 
-    /// Calls `work` with the expressions of a point on the bars of an account's symbol; `own` is what
-    /// [`Trials::compiled`] gives.
+    /// Calls `work` with the expressions of a point on the bars of some of the universe's symbols, one
+    /// list for each; `own` is what [`Trials::compiled`] gives.
     fn with_signals<R>(
         &self,
         point: &[usize],
-        account: usize,
+        symbols: Range<usize>,
         own: Option<&Compiled>,
-        work: impl FnOnce(&[(&str, Values<'_>)]) -> R,
+        work: impl FnOnce(&[Vec<(&str, Values<'_>)>]) -> R,
     ) -> Result<R> {
         if let Columns::Shared(family, parts) = self.columns.as_ref() {
-            let mut values = family.decide(&parts[account], &[point]);
-            let values = values
-                .pop()
-                .unwrap_or_else(|| family.at(&parts[account], point))
-                .map_err(|problems| self.refused(problems))?;
-            let keys = self.outline.wanted.iter().map(String::as_str);
-            return Ok(work(&keys.zip(values).collect::<Vec<_>>()));
+            let keys = || self.outline.wanted.iter().map(String::as_str);
+            let signals = symbols.map(|symbol| {
+                let mut values = family.decide(&parts[symbol], &[point]);
+                let values = values
+                    .pop()
+                    .unwrap_or_else(|| family.at(&parts[symbol], point))
+                    .map_err(|problems| self.refused(problems))?;
+                Ok(keys().zip(values).collect())
+            });
+            return Ok(work(&signals.collect::<Result<Vec<_>>>()?));
         }
         let Some(own) = own else {
             return Ok(work(&[]));
         };
-        let columns = own.columns(self.market, self.outline.universe[account], &self.options())?;
-        let values = own.wanted.iter().map(|(key, id)| {
-            let mask: &Mask = columns.condition(*id);
-            let value = if mask.is_empty() {
-                Values::Column(Cow::Borrowed(columns.number(*id)))
-            } else {
-                Values::Condition(Cow::Borrowed(mask))
-            };
-            (key.as_str(), value)
+        let tapes = symbols.map(|symbol| self.outline.universe[symbol]);
+        let columns = tapes.map(|tape| own.columns(self.market, tape, &self.options()));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let signals = columns.iter().map(|columns| {
+            let values = own.wanted.iter().map(|(key, id)| {
+                let mask: &Mask = columns.condition(*id);
+                let value = if mask.is_empty() {
+                    Values::Column(Cow::Borrowed(columns.number(*id)))
+                } else {
+                    Values::Condition(Cow::Borrowed(mask))
+                };
+                (key.as_str(), value)
+            });
+            values.collect()
         });
-        Ok(work(&values.collect::<Vec<_>>()))
+        Ok(work(&signals.collect::<Vec<_>>()))
     }
 }
 

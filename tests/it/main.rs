@@ -25,6 +25,7 @@ mod fuzz_rules;
 mod golden_runs;
 mod indicators;
 mod kernel;
+mod kernel_accounts;
 mod load;
 mod load_fuzz;
 mod metrics;

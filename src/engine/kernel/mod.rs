@@ -1,11 +1,18 @@
 //! The same meaning, lean, for sweeps: a trial leaves sums behind and no curve.
 //!
-//! The kernel carries cash accounts of one symbol (or one account a symbol) that buy and sell at
-//! the market by rules, stops, targets and trailing stops; [`crate::engine::Outline::not_carried`] says why it does not
-//! carry a strategy, which the engine's loop then runs. `walk` goes from event to event, `table` sums
-//! prices up once for all trials, `sums` adds what an account made of them, [`Tally`] is what is left.
-//! What the sums mean as figures is left to `metrics`, which points are tried to `study`.
+//! [`crate::engine::Outline::not_carried`] says why the kernel does not carry a strategy, which the
+//! engine's loop then runs. There are two ways from event to event: `walk` for the narrow case that
+//! sweeps are mostly made of (cash alone and one symbol, bought and sold at the market, to which nothing
+//! happens from outside), `account` for all others; `ground` is what its trials share. `table` and
+//! `ahead` sum columns up once for all trials, `sums` and `stream` add what an account made of them,
+//! [`Tally`] is what is left. What the sums mean as figures is left to `metrics`, which points are
+//! tried to `study`.
 
+mod account;
+mod accounts;
+mod ahead;
+mod ground;
+mod stream;
 mod sums;
 mod table;
 mod tally;
@@ -13,7 +20,8 @@ mod walk;
 
 pub use tally::{BLOCKS, BlockSums, Counted, Moments, Tally};
 
-use crate::engine::input::EventKind;
+use crate::engine::kernel::accounts::{Accounts, Over};
+use crate::engine::kernel::stream::Kept;
 use crate::engine::kernel::sums::{Marks, Running};
 use crate::engine::kernel::table::Table;
 use crate::engine::kernel::walk::{Distance, Lane, Reach, Says, Stretch, Walk};
@@ -41,6 +49,8 @@ pub struct Kernel<'m> {
     ends_before: Vec<u32>,
     /// Bit set of the bars on which rules decide; empty when at every bar.
     decides: Vec<u64>,
+    /// What `account` walks, in stead of the tapes; `None` where `walk` does.
+    accounts: Option<Accounts<'m>>,
 }
 
 /// One symbol.
@@ -67,12 +77,20 @@ impl<'m> Kernel<'m> {
         ends: &[usize],
         (trials, bare): (usize, bool),
     ) -> Result<Self> {
-        let prepared = Prepared::new(market, strategy)?;
+        let mut prepared = Prepared::new(market, strategy)?;
+        let accounts = match is_narrow(&prepared) {
+            true => None,
+            false => Some(Accounts::new(market, &mut prepared, ends)?),
+        };
+        let universe: &[usize] = match accounts {
+            None => &prepared.universe,
+            Some(_) => &[],
+        };
         let watches = strategy.stops.stop.is_some()
             || strategy.stops.target.is_some()
             || strategy.stops.trail.is_some()
             || strategy.stops.breakeven.is_some();
-        let tapes = prepared.universe.iter().map(|&index| {
+        let tapes = universe.iter().map(|&index| {
             let bars = &market.tapes[index].bars;
             let marks: Cow<'m, [f64]> = match ends {
                 [] => Cow::Borrowed(bars.close.as_slice()),
@@ -89,6 +107,7 @@ impl<'m> Kernel<'m> {
             tapes: tapes.collect(),
             ends_before: ends_before(ends, prepared.clock.len()),
             decides: words(prepared.decides()),
+            accounts,
             strategy: strategy.clone(),
         })
     }
@@ -104,6 +123,17 @@ impl<'m> Kernel<'m> {
         }
     }
 
+    /// Risk-free return of each session of a span that [`Kernel::fits`]; empty for none.
+    pub fn rate(&self, span: &Range<BarIndex>) -> &[f64] {
+        let rate = self.accounts.as_ref().map_or(&[][..], Accounts::rate);
+        let session = |bar: BarIndex| match self.ends_before.as_slice() {
+            [] => bar,
+            ends => ends[bar] as usize,
+        };
+        rate.get(session(span.start)..session(span.end))
+            .unwrap_or_default()
+    }
+
     /// The sums of one account over a span of bars for each of several trials; `None` for one whose
     /// equity fell to nothing, which the engine tells the meaning of.
     ///
@@ -116,6 +146,13 @@ impl<'m> Kernel<'m> {
         span: &Range<BarIndex>,
         blocks: bool,
     ) -> Vec<Option<Tally>> {
+        if let Some(accounts) = &self.accounts {
+            let over = self.over(span, blocks);
+            let trials = trials.iter().map(std::slice::from_ref);
+            return trials
+                .map(|signals| accounts.tally(account, signals, over))
+                .collect();
+        }
         let lane = self.lane(account, span);
         let sessions = (lane.session(span.start), lane.session(span.end));
         let count = sessions.1 - sessions.0;
@@ -143,15 +180,37 @@ impl<'m> Kernel<'m> {
         all.iter_mut().map(|trial| trial.ended(count)).collect()
     }
 
+    /// The sums of an account that several symbols share, `signals` one for each of them in the order
+    /// of the universe; `None` as in [`Kernel::tally`].
+    pub fn tally_shared(
+        &self,
+        signals: &[Vec<(&str, Values<'_>)>],
+        span: &Range<BarIndex>,
+        blocks: bool,
+    ) -> Option<Tally> {
+        let accounts = self.accounts.as_ref()?;
+        accounts.tally(0, signals, self.over(span, blocks))
+    }
+
     /// Adds the equity of one account at each bar of a span to `equity`, and marks the bars on which
-    /// something is held; the sums of that account, `None` as in [`Kernel::tally`].
+    /// something is held; the sums of that account, `None` as in [`Kernel::tally`]. `signals` are
+    /// those of each of its symbols.
     pub fn equity(
         &self,
         account: usize,
-        signals: &Signals<'_>,
+        signals: &[Vec<(&str, Values<'_>)>],
         span: &Range<BarIndex>,
         (equity, is_held): (&mut [f64], &mut [bool]),
     ) -> (Counted, Option<Tally>) {
+        if let Some(accounts) = &self.accounts {
+            let kept = Kept {
+                first: span.start,
+                equity,
+                is_held,
+            };
+            return accounts.run(account, signals, self.over(span, false), Some(kept));
+        }
+        let signals = signals.first().map_or(&[][..], Vec::as_slice);
         let lane = self.lane(account, span);
         let sessions = (lane.session(span.start), lane.session(span.end));
         let count = sessions.1 - sessions.0;
@@ -175,6 +234,15 @@ impl<'m> Kernel<'m> {
             is_held[bars].fill(true);
         });
         (trial.walk.counts, trial.ended(count))
+    }
+
+    fn over<'a>(&'a self, span: &'a Range<BarIndex>, blocks: bool) -> Over<'a> {
+        Over {
+            strategy: &self.strategy,
+            ends_before: &self.ends_before,
+            span,
+            blocks,
+        }
     }
 
     fn lane(&self, account: usize, span: &Range<BarIndex>) -> Lane<'_> {
@@ -327,50 +395,60 @@ fn words(bits: &[bool]) -> Vec<u64> {
     bits.chunks(64).map(word).collect()
 }
 
+/// Whether nothing is asked for but what `walk` does: one symbol, cash alone, orders at the market, and
+/// nothing that happens from outside.
+fn is_narrow(prepared: &Prepared<'_>) -> bool {
+    let strategy = prepared.strategy;
+    let (rules, account) = (&strategy.rules, &strategy.account);
+    let alone = prepared.universe.len() == 1 || account.each;
+    let has_gaps = || {
+        let mut tapes = prepared.universe.iter();
+        tapes.any(|&tape| {
+            let time = &prepared.market.tapes[tape].bars.time;
+            time.as_slice() != prepared.clock.as_slice()
+        })
+    };
+    alone
+        && rules.short.is_none()
+        && rules.cover.is_none()
+        && strategy.fill.order == OrderKind::Market
+        && strategy.size.max_positions != Some(0)
+        && strategy.stops.target_share >= 1.0
+        && account.kind == AccountKind::Cash
+        && prepared.interest.is_empty()
+        && prepared.index_yield.is_empty()
+        && !prepared.has_rate()
+        && !has_gaps()
+        && prepared.bare_input(&prepared.universe).events.is_empty()
+}
+
 /// What the kernel does not carry, in a few words.
 pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
     let strategy = prepared.strategy;
-    let (rules, fill, account) = (&strategy.rules, &strategy.fill, &strategy.account);
-    let several = prepared.universe.len() > 1 && !account.each;
-    let tapes = || prepared.universe.iter();
-    let has_gaps = tapes().any(|&tape| {
-        let time = &prepared.market.tapes[tape].bars.time;
-        time.as_slice() != prepared.clock.as_slice()
-    });
-    let input = prepared.bare_input(&prepared.universe);
-    // What reads the open position has to be asked bar by bar.
-    let reads_position = prepared.wants_position();
-    let has_actions = input.events.iter().any(|event| match event.kind {
-        EventKind::Split(_) | EventKind::Dividend { .. } | EventKind::Delist => true,
-    });
+    let (rules, account) = (&strategy.rules, &strategy.account);
+    let has_index = strategy.data.dividend_yield.is_some();
     [
+        // What reads the open position has to be asked bar by bar.
         (
-            reads_position,
+            prepared.wants_position(),
             "an exit or a stop that reads the open position",
         ),
         (prepared.market.members.is_some(), "dated membership"),
         (strategy.rank.is_some(), "[rank]"),
         (strategy.weights.is_some(), "[weights]"),
-        (several, "several symbols share one account"),
-        (has_actions, "splits, dividends or delistings"),
-        (has_gaps, "a symbol has no bar at some moments"),
-        (rules.enter.is_none(), "no entry rule"),
         (
-            rules.short.is_some() || rules.cover.is_some(),
-            "short sales",
+            rules.enter.is_none() && rules.short.is_none(),
+            "no entry rule",
         ),
-        (fill.order != OrderKind::Market, "limit or stop entries"),
-        (fill.volume_cap.is_some(), "a volume cap"),
+        (strategy.fill.volume_cap.is_some(), "a volume cap"),
         (strategy.size.pyramid, "adding to positions"),
-        (strategy.size.max_positions == Some(0), "no positions"),
-        (strategy.stops.target_share < 1.0, "partial targets"),
-        (account.kind != AccountKind::Cash, "a margin account"),
         (account.settlement_days > 0, "settlement days"),
         (strategy.tax.is_some(), "taxes"),
-        (!input.interest.is_empty(), "interest on cash"),
-        (!input.index_yield.is_empty(), "a dividend yield"),
-        (!input.flows.is_empty(), "deposits and withdrawals"),
-        (prepared.has_rate(), "a risk-free rate"),
+        (!prepared.flows.is_empty(), "deposits and withdrawals"),
+        (
+            account.reinvest_dividends && has_index,
+            "a dividend yield that is reinvested",
+        ),
     ]
     .into_iter()
     .find(|(is_so, _)| *is_so)

@@ -122,12 +122,17 @@ impl Running {
 
     #[inline]
     fn add(&mut self, session: usize, sums: Sums) {
-        self.sum += sums.sum;
-        self.squares += sums.squares;
-        self.downside += sums.downside;
+        self.add_all(sums);
         if let Some(blocks) = &mut self.blocks {
             blocks.add(session - self.first, sums.sum, sums.squares);
         }
+    }
+
+    #[inline]
+    fn add_all(&mut self, sums: Sums) {
+        self.sum += sums.sum;
+        self.squares += sums.squares;
+        self.downside += sums.downside;
     }
 
     /// The returns from session `from` to session `to`, block by block.
@@ -198,17 +203,17 @@ impl Running {
     }
 
     fn add_each(&mut self, first: usize, returns: &[f64]) {
-        let Some(blocks) = &self.blocks else {
-            let all = sums_of(returns);
-            self.add(first, all);
+        // The figures are the same bits whether or not blocks are asked for.
+        self.add_all(sums_of(returns));
+        let Some(blocks) = &mut self.blocks else {
             return;
         };
         let (mut at, length) = (0, blocks.length);
         while at < returns.len() {
-            let block = (first + at - self.first) / length;
-            let end = returns.len().min(self.first + (block + 1) * length - first);
+            let session = first + at - self.first;
+            let end = returns.len().min(at + length - session % length);
             let part = sums_of(&returns[at..end]);
-            self.add(first + at, part);
+            blocks.add(session, part.sum, part.squares);
             at = end;
         }
     }

@@ -418,6 +418,15 @@ impl Held {
 fn glance(reach: &Reach, from: BarIndex, to: BarIndex, levels: &Levels) -> Option<BarIndex> {
     let low = levels.stop.unwrap_or(f64::NEG_INFINITY);
     let high = levels.target.unwrap_or(f64::INFINITY);
+    glance_between(reach, (from, to), (low, high))
+}
+
+/// The first bar of `from..to` that falls to `low` or rises to `high`.
+pub(crate) fn glance_between(
+    reach: &Reach,
+    (from, to): (BarIndex, BarIndex),
+    (low, high): (f64, f64),
+) -> Option<BarIndex> {
     if from >= to {
         return None;
     }
@@ -435,7 +444,7 @@ fn glance(reach: &Reach, from: BarIndex, to: BarIndex, levels: &Levels) -> Optio
 
 /// The first set bit at or after `from`.
 #[inline]
-fn next(words: &[u64], from: usize) -> Option<usize> {
+pub(crate) fn next(words: &[u64], from: usize) -> Option<usize> {
     let mut index = from / 64;
     let mut word = words.get(index)? & (u64::MAX << (from % 64));
     while word == 0 {
