@@ -117,7 +117,7 @@ fn shard(text: &str) -> std::result::Result<(u64, u64), String> {
 }
 
 /// A flag that Ctrl-C sets; the second Ctrl-C ends the process at once.
-fn interruption() -> Arc<AtomicBool> {
+pub(crate) fn interruption() -> Arc<AtomicBool> {
     const SIGINT: i32 = signal_hook::consts::SIGINT;
     const INTERRUPTED: i32 = 130;
     let flag = Arc::new(AtomicBool::new(false));

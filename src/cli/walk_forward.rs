@@ -3,18 +3,19 @@
 
 use crate::cli::flags::{StrategyFlags, axis};
 use crate::cli::simulated::kept;
-use crate::cli::sweep::LEDGERS;
+use crate::cli::sweep::{LEDGERS, interruption};
 use crate::cli::{Context, Exit, Format, holdout, page};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use papertape::engine;
+use papertape::engine::{self, Outcome};
 use papertape::error::{Error, Problem, Result};
 use papertape::market::Market;
 use papertape::report::folder::NewFile;
 use papertape::report::manifest::{Flags, LedgerCopy, Manifest, WalkFlags};
+use papertape::report::walk_forward::kept::{self, KeptWalk};
 use papertape::report::{Summary, contents, folder, text, walk_forward as pages};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::study::judge_as_it_is;
-use papertape::study::sweep::{Choice, Field};
+use papertape::study::sweep::{Choice, Field, Watch};
 use papertape::study::walk_forward::{
     Candidates, Crossing, Objective, Walk, WalkOptions, Windows, folds_of, simulations,
     walk_forward,
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// Write into a folder that holds something else than a walk of this strategy
     #[arg(long)]
     force: bool,
+    /// Go on where an earlier attempt stopped
+    #[arg(long)]
+    resume: bool,
 }
 
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
@@ -58,6 +62,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
             vary: args.vary.iter().map(|(k, v)| format!("{k}={v}")).collect(),
             cpcv: args.cpcv.clone(),
             embargo: args.embargo,
+            folds: None,
         }),
         ..kept(&args.strategy)
     };
@@ -69,12 +74,20 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     };
     folder::claim(&dir, name, &contents::shown(&args.file), args.force)?;
     holdout::record(&job.strategy, "walk-forward", Some(&dir))?;
-    let walked = job.walk(&Counting::Now, io)?;
+    let keeping = Keeping {
+        dir: &dir,
+        resume: args.resume,
+        force: args.force,
+    };
+    let mut walked = job.walk(&Counting::Now, Some(keeping), io)?;
     folder::write(&dir, &walked.files)?;
+    if let Some(kept) = walked.kept.take().filter(|_| walked.walk.is_complete) {
+        kept.done();
+    }
     let notes = walked.market.notes.iter().chain(&walked.note);
     notes.for_each(|note| io.note(note));
     print(&walked, &dir, io);
-    Ok(Exit::Done)
+    ended(&walked.walk)
 }
 
 /// The files of a finished walk, made again from its manifest.
@@ -86,7 +99,29 @@ pub(crate) fn again(
 ) -> Result<Vec<NewFile>> {
     let job = Job::new(strategy, overrides, manifest.flags.clone(), manifest.seed)?;
     let counting = Counting::AsKept(manifest.ledger.clone());
-    Ok(job.walk(&counting, io)?.files)
+    Ok(job.walk(&counting, None, io)?.files)
+}
+
+/// Where an unfinished walk keeps its folds, and what is to become of those of an earlier attempt.
+struct Keeping<'a> {
+    dir: &'a Path,
+    resume: bool,
+    force: bool,
+}
+
+/// Ctrl-C is no success: what follows in a script expects the whole.
+fn ended(walk: &Walk) -> Result<Exit> {
+    if walk.is_complete {
+        return Ok(Exit::Done);
+    }
+    Err(Error::new(
+        Problem::new(format!(
+            "interrupted after {} of {} folds",
+            walk.folds.len(),
+            walk.planned
+        ))
+        .help("the same command with --resume goes on from the last one"),
+    ))
 }
 
 /// A walk to be done.
@@ -132,6 +167,7 @@ struct Walked {
     walk: Walk,
     summary: Summary,
     files: Vec<NewFile>,
+    kept: Option<KeptWalk>,
 }
 
 impl Job {
@@ -152,9 +188,15 @@ impl Job {
         })
     }
 
-    fn walk(self, counting: &Counting, io: &Context) -> Result<Walked> {
+    fn walk(
+        self,
+        counting: &Counting,
+        keeping: Option<Keeping<'_>>,
+        io: &Context,
+    ) -> Result<Walked> {
         let field = Field::new(self.strategy, self.overrides, io.jobs, true)?;
-        walked(&field, self.crossing, (self.flags, self.seed), counting, io)
+        let flags = (self.flags, self.seed);
+        walked(&field, self.crossing, flags, (counting, keeping), io)
     }
 }
 
@@ -176,8 +218,8 @@ fn crossing(flags: &WalkFlags, strategy: &Strategy) -> Result<Option<Crossing>> 
 fn walked(
     field: &Field,
     crossing: Option<Crossing>,
-    (flags, seed): (Flags, u64),
-    counting: &Counting,
+    (mut flags, seed): (Flags, u64),
+    (counting, keeping): (&Counting, Option<Keeping<'_>>),
     io: &Context,
 ) -> Result<Walked> {
     let strategy = &field.strategy;
@@ -191,7 +233,16 @@ fn walked(
     let choice = Choice::of(&field.space, sweep.method, samples, drawn)?;
     let candidates = Candidates::new(field, &market, &choice)?;
     let folds = located(folds_of(&candidates, &windows), strategy)?;
+    let (kept, parts) = match keeping {
+        Some(Keeping { dir, resume, force }) => {
+            let record = contents::record_of_walk(strategy, &market, flags.clone(), seed)?;
+            let (kept, parts) = kept::open(dir, &record, resume, force)?;
+            (Some(kept), parts)
+        }
+        None => (None, Vec::new()),
+    };
     let bar = progress(simulations(&candidates, folds.len(), crossing), io);
+    let cancel = interruption();
     let walked = walk_forward(
         &candidates,
         &WalkOptions {
@@ -199,28 +250,54 @@ fn walked(
             objective: Objective::of(strategy),
             crossing,
             threads: io.jobs,
-            progress: &|done| bar.inc(done),
+            watch: Watch {
+                cancel: &cancel,
+                progress: &|done| bar.inc(done),
+            },
+            kept: &parts,
+            keep: &|part| kept.as_ref().map_or(Ok(()), |kept| kept.keep(part)),
+            folds_max: flags.walk_forward.as_ref().and_then(|walk| walk.folds),
         },
     );
     bar.finish_and_clear();
     let (mut walk, mut outcome) = located(walked, strategy)?;
-    let (ledger, note) = counting.all(&candidates, &walk);
+    if let Some(of_walk) = &mut flags.walk_forward {
+        of_walk.folds = Some(walk.folds.len()).filter(|_| !walk.is_complete);
+    }
+    outcome.run.name.clone_from(&strategy.name);
+    let (ledger, note) = match walk.is_complete {
+        true => counting.all(&candidates, &walk),
+        false => (None, None),
+    };
     if let Some(all) = ledger.as_ref().and_then(LedgerCopy::trials) {
         walk.judge_by_all(&all.sharpes);
     }
-    outcome.run.name.clone_from(&strategy.name);
-    let mut judged = judge_as_it_is(&market, strategy, outcome, seed);
-    judged.caveats.splice(0..0, walk.caveats());
-    let summary = Summary::of(&without_varied(strategy, &walk), &judged);
-    let both = (&walk, &judged);
-    let files = contents::of_walk_forward(strategy, &market, both, &summary, (flags, ledger))?;
+    let settings = (flags, ledger, seed);
+    let (summary, files) = pages_of(strategy, &market, &walk, outcome, settings)?;
     Ok(Walked {
         note,
         walk,
         summary,
         files,
         market,
+        kept,
     })
+}
+
+/// What is said of a walk, and the files of its folder.
+fn pages_of(
+    strategy: &Strategy,
+    market: &Market,
+    walk: &Walk,
+    outcome: Outcome,
+    (flags, ledger, seed): (Flags, Option<LedgerCopy>, u64),
+) -> Result<(Summary, Vec<NewFile>)> {
+    let mut judged = judge_as_it_is(market, strategy, outcome, seed);
+    judged.caveats.splice(0..0, walk.caveats());
+    let summary = Summary::of(&without_varied(strategy, walk), &judged);
+    let both = (walk, &judged);
+    let files = contents::of_walk_forward(strategy, market, both, &summary, (flags, ledger))?;
+    Ok((summary, files))
 }
 
 /// An error of the windows with the file that they stand in.

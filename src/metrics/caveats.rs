@@ -146,6 +146,13 @@ pub enum Caveat {
         /// Its first day.
         from: String,
     },
+    /// A walk forward that was interrupted.
+    Interrupted {
+        /// Folds that were walked.
+        folds: usize,
+        /// Folds that there are.
+        planned: usize,
+    },
     /// A walk forward of few folds.
     FewFolds {
         /// How many.
@@ -330,6 +337,7 @@ impl Caveat {
             Caveat::InSample { .. } => "in_sample",
             Caveat::HoldoutSealed { .. } => "holdout_sealed",
             Caveat::HoldoutOpened { .. } => "holdout_opened",
+            Caveat::Interrupted { .. } => "interrupted",
             Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
             Caveat::Unpaid { .. } => "unpaid_withdrawals",
@@ -389,6 +397,10 @@ impl fmt::Display for Caveat {
             Caveat::HoldoutOpened { from } => write!(
                 f,
                 "The held-out days from {from} on were read. Whatever is chosen from now on has seen them: they judge nothing again."
+            ),
+            Caveat::Interrupted { folds, planned } => write!(
+                f,
+                "Interrupted after {folds} of {planned} folds: the rest is missing. The same command with --resume goes on."
             ),
             Caveat::FewFolds { folds } => few_folds(f, *folds),
             Caveat::AdjustedColumn { columns } => write!(

@@ -56,6 +56,19 @@ pub fn of_walk_forward(
     finished(strategy, market, settings, files, object)
 }
 
+/// What a walk forward depends on, to be told from another one before it is walked.
+///
+/// # Errors
+/// A rate file that can no longer be read.
+pub fn record_of_walk(
+    strategy: &Strategy,
+    market: &Market,
+    flags: Flags,
+    seed: u64,
+) -> Result<Manifest> {
+    manifest(strategy, market, (flags, seed, None, None), &[])
+}
+
 /// What a run's folder holds beside its figures and its manifest.
 fn tables_and_charts(
     strategy: &Strategy,

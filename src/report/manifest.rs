@@ -203,6 +203,9 @@ pub struct WalkFlags {
     pub cpcv: Option<String>,
     /// `--embargo`.
     pub embargo: Option<u32>,
+    /// Folds after which the walk was interrupted; `None` of a whole one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
 }
 
 impl Manifest {

@@ -5,14 +5,18 @@ use crate::readme::clone;
 use papertape::engine::{Stage, read_market, simulate, simulate_scheduled};
 use papertape::market::{Bars, Market, date_of, midnight};
 use papertape::strategy::{Overrides, Strategy, Stretch};
-use papertape::study::sweep::{Choice, Field};
+use papertape::study::sweep::{Choice, Field, Watch};
 use papertape::study::walk_forward::{
-    Candidates, Crossed, Crossing, Objective, Walk, WalkOptions, Window, Windows, crossed,
-    walk_forward,
+    Candidates, Crossed, Crossing, Objective, Walk, WalkOptions, WalkPart, Window, Windows,
+    crossed, walk_forward,
 };
 use papertape::units::{DAY_MICROS, Micros};
 use papertape::{Error, Run};
+use std::cell::RefCell;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Every calendar day from 2000-01-01 on.
 fn days(n: i64) -> Vec<Micros> {
@@ -245,7 +249,13 @@ fn walk(
         },
         crossing: None,
         threads: Some(threads),
-        progress: &|_| {},
+        watch: Watch {
+            cancel: &AtomicBool::new(false),
+            progress: &|_| {},
+        },
+        kept: &[],
+        keep: &|_| Ok(()),
+        folds_max: None,
     };
     let (walk, outcome) = walk_forward(&candidates, &options).unwrap();
     (walk, outcome.run)
@@ -534,7 +544,11 @@ fn cross(
     let objective = Objective {
         key: "sharpe".to_owned(),
     };
-    crossed(&candidates, crossing, &objective, Some(threads), &|_| {}).unwrap()
+    let watch = Watch {
+        cancel: &AtomicBool::new(false),
+        progress: &|_| {},
+    };
+    crossed(&candidates, crossing, &objective, Some(threads), watch).unwrap()
 }
 
 #[test]
@@ -873,4 +887,130 @@ fn refused(dir: &Path, args: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(2), "{args:?}: {errors}");
     errors
+}
+
+#[test]
+fn a_walk_that_goes_on_is_the_walk_that_was_not_interrupted() {
+    let strategy = golden_cross("");
+    let market = read_market(&strategy, false).unwrap();
+    let (field, choice) = field(&strategy, &[("fast", "10,20,40"), ("slow", "60,120,200")]);
+    let candidates = Candidates::new(&field, &market, &choice).unwrap();
+    let cancel = AtomicBool::new(false);
+    let parts: RefCell<Vec<WalkPart>> = RefCell::default();
+    let walk = |kept: &[WalkPart], stop_after: usize| {
+        cancel.store(false, Ordering::Relaxed);
+        parts.borrow_mut().clear();
+        let keep = |part: &WalkPart| {
+            parts.borrow_mut().push(part.clone());
+            cancel.store(parts.borrow().len() == stop_after, Ordering::Relaxed);
+            Ok(())
+        };
+        let options = WalkOptions {
+            windows: windows(Stretch::Months(60), Stretch::Months(24)),
+            objective: Objective {
+                key: "sharpe".to_owned(),
+            },
+            crossing: None,
+            threads: Some(2),
+            watch: Watch {
+                cancel: &cancel,
+                progress: &|_| {},
+            },
+            kept,
+            keep: &keep,
+            folds_max: None,
+        };
+        let (walk, outcome) = walk_forward(&candidates, &options).unwrap();
+        (walk, outcome.run)
+    };
+    let (whole, run) = walk(&[], usize::MAX);
+    assert!(whole.is_complete && whole.folds.len() == whole.planned);
+    let all = parts.borrow().clone();
+    assert_eq!(all.len(), whole.planned + 2);
+    for done in 1..=all.len() {
+        let (part, _) = walk(&[], done);
+        let kept = parts.borrow().clone();
+        assert_eq!(kept, all[..done]);
+        // Folds that were walked are those of the whole walk, choices, windows and figures in sample.
+        assert_eq!(part.is_complete, done == all.len());
+        assert_eq!(part.folds.len(), done.min(whole.planned));
+        for (a, b) in part.folds.iter().zip(&whole.folds) {
+            assert_eq!((a.chosen, a.rank, &a.window), (b.chosen, b.rank, &b.window));
+            assert_eq!(a.in_sample, b.in_sample);
+        }
+        let (resumed, same_run) = walk(&kept, usize::MAX);
+        assert_eq!(parts.borrow().len(), all.len() - done);
+        assert!(resumed == whole, "after {done} parts");
+        same(&run, &same_run);
+    }
+}
+
+/// All files of a folder by name.
+fn folder(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let file = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, std::fs::read(entry.path()).unwrap())
+    };
+    let mut files: Vec<_> = entries.map(file).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_walk_killed_at_any_moment_and_resumed_writes_the_same_bytes() {
+    let dir = clone("walk-killed");
+    let args = |out: &'static str| {
+        let vary = ["--vary", "fast=5..60:2", "--vary", "slow=80..240:10"];
+        [
+            &["walk-forward", SHIPPED, "-j", "2", "--out", out][..],
+            &vary,
+        ]
+        .concat()
+    };
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_papertape"));
+        command.args(args).current_dir(&dir);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    assert!(run(&args("whole")).status().unwrap().success());
+    let mut killed = 0;
+    for pause in [40, 90, 140, 200, 300] {
+        let again = [args("cut"), vec!["--resume"]].concat();
+        let mut child = run(&again).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            killed += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(killed > 0, "no attempt lived long enough to be killed");
+    // What is kept is neither overwritten by accident nor taken for another walk.
+    let kept = dir.join("cut.unfinished");
+    if std::fs::read(kept.join("parts.jsonl")).is_ok_and(|parts| parts.contains(&b'\n')) {
+        let said = String::from_utf8(run(&args("cut")).output().unwrap().stderr).unwrap();
+        assert!(
+            said.contains("--resume goes on from its last fold"),
+            "{said}"
+        );
+        let other = [
+            args("cut"),
+            vec!["--resume", "--set", "costs.commission=0.002"],
+        ]
+        .concat();
+        let said = String::from_utf8(run(&other).output().unwrap().stderr).unwrap();
+        assert!(said.contains("parts of another walk"), "{said}");
+    }
+    let again = [args("cut"), vec!["--resume"]].concat();
+    assert!(run(&again).status().unwrap().success());
+    assert!(!kept.exists(), "what was kept is left behind");
+    let (whole, cut) = (folder(&dir.join("whole")), folder(&dir.join("cut")));
+    let names =
+        |files: &[(String, Vec<u8>)]| files.iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&whole), names(&cut));
+    for ((name, a), (_, b)) in whole.iter().zip(&cut) {
+        assert!(a == b, "{name} differs");
+    }
 }

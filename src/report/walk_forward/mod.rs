@@ -1,6 +1,7 @@
 //! A walk forward as pages: the terminal's, JSON, `folds.csv`, `walk-forward.png`. What is said of
 //! the stitched run itself is its summary's, as of any run.
 
+pub mod kept;
 mod picture;
 mod words;
 
@@ -90,6 +91,8 @@ fn of_walk(walk: &Walk, summary: &Summary) -> Value {
         })
     });
     json!({
+        "complete": walk.is_complete,
+        "folds_planned": walk.planned,
         "objective": walk.objective.key,
         "train": windows.train.to_string(),
         "test": windows.test.to_string(),

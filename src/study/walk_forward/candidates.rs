@@ -10,11 +10,12 @@ use crate::metrics::trial::Trial;
 use crate::strategy::Strategy;
 use crate::study::batch::each;
 use crate::study::overfitting::Sharpes;
-use crate::study::sweep::{AllTrials, Choice, Field, Points, count_points};
+use crate::study::sweep::{AllTrials, Choice, Field, Points, Watch, count_points};
 use crate::study::trials::{Ask, Trials};
 use crate::units::{BarIndex, Micros};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 /// Combinations that one thread measures before it asks for more.
 const CHUNK: usize = 32;
@@ -249,51 +250,96 @@ impl<'m> Candidates<'m> {
         self.market
     }
 
-    /// The best combination on each span, `None` where none has the figure; the Sharpe ratios a
-    /// session of all combinations on the last span; and each one's over the whole run, a year, 0
-    /// where it has none. `progress` is told how many more simulations are done.
+    /// Goes over all combinations on a span, each flat at its first bar: what `see` makes of the figures of
+    /// each chunk, which is told the number of its first, in order. `None` when it was cancelled.
+    fn over<T: Send>(
+        &self,
+        span: &Range<BarIndex>,
+        threads: Option<usize>,
+        watch: Watch<'_>,
+        see: impl Fn(usize, &[Trial]) -> T + Sync,
+    ) -> Result<Option<Vec<T>>> {
+        let of_chunk = |chunk: &Range<usize>| -> Result<Option<T>> {
+            if watch.cancel.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let trials = self.measure_each(chunk, span)?;
+            (watch.progress)(chunk.len() as u64);
+            Ok(Some(see(chunk.start, &trials)))
+        };
+        let mut found = Vec::new();
+        for of_chunk in each(&self.chunks(), threads, of_chunk) {
+            match of_chunk? {
+                Some(seen) => found.push(seen),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Figures of neighbouring combinations over a span.
+    fn measure_each(&self, chunk: &Range<usize>, span: &Range<BarIndex>) -> Result<Vec<Trial>> {
+        let a_group = self.field.space.points_a_group();
+        let mut measured = Vec::with_capacity(chunk.len());
+        for group in self.points[chunk.clone()].chunk_by(|a, b| a / a_group == b / a_group) {
+            let (trials, _) = self.trial(chunk.start + measured.len());
+            let params: Vec<Vec<usize>> = group.iter().map(|i| self.field.params_of(*i)).collect();
+            let params: Vec<&[usize]> = params.iter().map(Vec::as_slice).collect();
+            for trial in trials.measure_each(&params, Some(span), Ask::Figures) {
+                measured.push(trial?);
+            }
+        }
+        Ok(measured)
+    }
+
+    /// The best combination on a span, the first of equals, and the Sharpe ratios a session of all.
+    /// `None` when it was cancelled.
     ///
     /// # Errors
     /// The first combination that cannot be measured.
     pub(super) fn best(
         &self,
-        spans: &[Range<BarIndex>],
+        span: &Range<BarIndex>,
         objective: &Objective,
         threads: Option<usize>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<(Vec<Option<Best>>, Sharpes, Vec<f64>)> {
+        watch: Watch<'_>,
+    ) -> Result<Option<(Option<usize>, Sharpes)>> {
         let root = self.sessions_a_year().sqrt();
-        let whole = self.span();
-        let of_chunk = |chunk: &Range<usize>| -> Result<_> {
-            let mut best = vec![None; spans.len()];
-            let mut sharpes = Sharpes::default();
-            let mut overall = Vec::with_capacity(chunk.len());
-            for at in chunk.clone() {
-                let mut last = f64::NAN;
-                for (best, span) in best.iter_mut().zip(spans) {
-                    let trial = self.measure(at, span)?;
-                    last = trial.sharpe;
-                    if let Some(score) = objective.score(&trial) {
-                        *best = better(*best, Some(Best { at, score }));
-                    }
+        let found = self.over(span, threads, watch, |first, trials| {
+            let (mut best, mut sharpes) = (None, Sharpes::default());
+            for (at, trial) in trials.iter().enumerate() {
+                sharpes.push(trial.sharpe / root);
+                if let Some(score) = objective.score(trial) {
+                    let at = first + at;
+                    best = better(best, Some(Best { at, score }));
                 }
-                sharpes.push(last / root);
-                overall.push(self.measure(at, &whole)?.get("sharpe").unwrap_or(0.0));
             }
-            progress((chunk.len() * (spans.len() + 1)) as u64);
-            Ok((best, sharpes, overall))
-        };
-        let (mut best, mut sharpes) = (vec![None; spans.len()], Sharpes::default());
-        let mut overall = Vec::with_capacity(self.len());
-        for found in each(&self.chunks(), threads, of_chunk) {
-            let (of_chunk, more, whole) = found?;
+            (best, sharpes)
+        })?;
+        let Some(found) = found else { return Ok(None) };
+        let (mut best, mut sharpes) = (None, Sharpes::default());
+        for (of_chunk, more) in found {
+            best = better(best, of_chunk);
             sharpes.merge(&more);
-            overall.extend(whole);
-            for (best, found) in best.iter_mut().zip(of_chunk) {
-                *best = better(*best, found);
-            }
         }
-        Ok((best, sharpes, overall))
+        Ok(Some((best.map(|best| best.at), sharpes)))
+    }
+
+    /// Sharpe ratio a year of each combination over the whole run, 0 where it has none; `None` when it
+    /// was cancelled.
+    ///
+    /// # Errors
+    /// The first combination that cannot be measured.
+    pub(super) fn sharpes(
+        &self,
+        threads: Option<usize>,
+        watch: Watch<'_>,
+    ) -> Result<Option<Vec<f64>>> {
+        let sharpe = |trial: &Trial| trial.get("sharpe").unwrap_or(0.0);
+        let found = self.over(&self.span(), threads, watch, |_, trials| {
+            trials.iter().map(sharpe).collect::<Vec<f64>>()
+        })?;
+        Ok(found.map(|chunks| chunks.concat()))
     }
 
     /// Sessions a year of the market, as annual figures are scaled with.
@@ -302,47 +348,37 @@ impl<'m> Candidates<'m> {
         periods.bars_a_year / periods.bars_a_session.max(1.0)
     }
 
-    /// For each (span, combination) the share of the other combinations that it beats on the span,
-    /// one that is as good counting half; `None` without a figure or without others.
+    /// The share of the other combinations that one beats on a span, one that is as good counting half:
+    /// NaN without a figure or without others. `None` when it was cancelled.
     ///
     /// # Errors
     /// The first combination that cannot be measured.
-    pub(super) fn ranks(
+    pub(super) fn rank(
         &self,
-        asked: &[(Range<BarIndex>, usize)],
+        (span, of): (&Range<BarIndex>, usize),
         objective: &Objective,
         threads: Option<usize>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Vec<Option<f64>>> {
-        let score = |(span, at): &(Range<BarIndex>, usize)| -> Result<Option<f64>> {
-            Ok(objective.score(&self.measure(*at, span)?))
-        };
-        let own = asked.iter().map(score).collect::<Result<Vec<_>>>()?;
-        let of_chunk = |chunk: &Range<usize>| -> Result<Vec<(f64, f64)>> {
-            let mut counts = vec![(0.0, 0.0); asked.len()];
-            for at in chunk.clone() {
-                for ((counts, (span, of)), own) in counts.iter_mut().zip(asked).zip(&own) {
-                    let theirs = objective.score(&self.measure(at, span)?);
-                    if let (Some(own), Some(theirs)) = (own, theirs)
-                        && at != *of
-                    {
-                        counts.0 += f64::from(u8::from(theirs < *own));
-                        counts.0 += 0.5 * f64::from(u8::from(theirs == *own));
-                        counts.1 += 1.0;
-                    }
+        watch: Watch<'_>,
+    ) -> Result<Option<f64>> {
+        let own = objective.score(&self.measure(of, span)?);
+        let found = self.over(span, threads, watch, |first, trials| {
+            let (mut beaten, mut others) = (0.0, 0.0);
+            for (at, trial) in trials.iter().enumerate() {
+                if let (Some(own), Some(theirs)) = (own, objective.score(trial))
+                    && first + at != of
+                {
+                    beaten += f64::from(u8::from(theirs < own));
+                    beaten += 0.5 * f64::from(u8::from(theirs == own));
+                    others += 1.0;
                 }
             }
-            progress((chunk.len() * asked.len()) as u64);
-            Ok(counts)
-        };
-        let mut sums = vec![(0.0, 0.0); asked.len()];
-        for counts in each(&self.chunks(), threads, of_chunk) {
-            for (sum, count) in sums.iter_mut().zip(counts?) {
-                *sum = (sum.0 + count.0, sum.1 + count.1);
-            }
-        }
-        let share = |(beaten, others): (f64, f64)| (others > 0.0).then(|| beaten / others);
-        Ok(sums.into_iter().map(share).collect())
+            (beaten, others)
+        })?;
+        let sum = |(a, b): (f64, f64), (c, d): (f64, f64)| (a + c, b + d);
+        Ok(found.map(|chunks| {
+            let (beaten, others) = chunks.into_iter().fold((0.0, 0.0), sum);
+            beaten / others
+        }))
     }
 
     fn chunks(&self) -> Vec<Range<usize>> {

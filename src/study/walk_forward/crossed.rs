@@ -18,9 +18,12 @@ use crate::metrics::trial::{
     Scale, SpanSessions, Trial, by_session, of_tally, sessions_of, tally_of_sessions,
 };
 use crate::study::batch::each;
+use crate::study::overfitting::INTERRUPTED;
+use crate::study::sweep::Watch;
 use crate::study::walk_forward::candidates::{Candidates, Objective};
 use crate::units::BarIndex;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 /// Ways of testing that are tried at most.
 pub const SPLITS_MAX: usize = 5_000;
@@ -136,18 +139,18 @@ fn choices(n: usize, k: usize) -> Vec<Vec<usize>> {
     }
 }
 
-/// Crosses the bars `span` of the candidates. `progress` is told how many more combinations and paths are
+/// Crosses the bars `span` of the candidates. `watch` is told how many more combinations and paths are
 /// done.
 ///
 /// # Errors
 /// Fewer bars than groups need, an objective that needs trades, combinations that cannot be
-/// simulated.
+/// simulated; and it was cancelled.
 pub fn crossed(
     candidates: &Candidates<'_>,
     crossing: Crossing,
     objective: &Objective,
     threads: Option<usize>,
-    progress: &(dyn Fn(u64) + Sync),
+    watch: Watch<'_>,
 ) -> Result<Crossed> {
     if ["trades", "win_rate", "exposure"].contains(&objective.key.as_str()) {
         let what = format!("{} is not a figure of returns alone", objective.key);
@@ -158,15 +161,16 @@ pub fn crossed(
         ));
     }
     let bars = Bars::of(candidates, crossing)?;
-    let splits = splits(candidates, &bars, objective, threads, progress)?;
+    let splits = splits(candidates, &bars, objective, threads, watch)?;
     let chosen = routes(&splits, crossing);
     let path = |chosen: &Vec<usize>| -> Result<Path> {
+        unless_cancelled(watch)?;
         let stages = bars.groups.iter().zip(chosen);
         let stages = stages.map(|(group, at)| candidates.stage(*at, group.clone()));
         let run = simulate_scheduled_bare(candidates.market(), &stages.collect::<Vec<_>>())?;
         let returns = by_session(returns_of_run(&run), &bars.sessions);
         let tally = tally_of_sessions(&returns, &bars.rate, &[], false);
-        progress(1);
+        (watch.progress)(1);
         Ok(Path {
             chosen: chosen.clone(),
             figures: of_tally(&tally, bars.sessions.scale),
@@ -188,6 +192,13 @@ pub fn crossed(
         splits,
         paths,
     })
+}
+
+fn unless_cancelled(watch: Watch<'_>) -> Result<()> {
+    match watch.cancel.load(Ordering::Relaxed) {
+        true => Err(Error::msg(INTERRUPTED)),
+        false => Ok(()),
+    }
 }
 
 /// Lowest, median and highest of sorted numbers.
@@ -295,9 +306,10 @@ fn splits(
     bars: &Bars,
     objective: &Objective,
     threads: Option<usize>,
-    progress: &(dyn Fn(u64) + Sync),
+    watch: Watch<'_>,
 ) -> Result<Vec<Split>> {
     let of_chunk = |chunk: &Range<usize>| -> Result<Vec<Option<(f64, usize)>>> {
+        unless_cancelled(watch)?;
         let mut best: Vec<Option<(f64, usize)>> = vec![None; bars.splits.len()];
         let (mut returns, mut rate) = (Vec::new(), Vec::new());
         for at in chunk.clone() {
@@ -321,7 +333,7 @@ fn splits(
                 }
             }
         }
-        progress(chunk.len() as u64);
+        (watch.progress)(chunk.len() as u64);
         Ok(best)
     };
     let starts = (0..candidates.len()).step_by(CHUNK);

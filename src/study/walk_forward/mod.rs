@@ -8,10 +8,12 @@
 
 mod candidates;
 mod crossed;
+mod parts;
 mod windows;
 
 pub use candidates::{Candidates, Objective, Varied};
 pub use crossed::{Crossed, Crossing, Path, SPLITS_MAX, Split, crossed};
+pub use parts::WalkPart;
 pub use windows::{Window, Windows};
 
 use crate::engine::{Outcome, Run, simulate_scheduled};
@@ -22,6 +24,8 @@ use crate::metrics::{ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compu
 use crate::portfolio::TradeStatus;
 use crate::study::judged::excess_by_session;
 use crate::study::overfitting::{Sharpes, deflated_sharpe};
+use crate::study::sweep::Watch;
+use crate::study::walk_forward::parts::{Chosen, Parts};
 use crate::units::{BarIndex, Micros};
 use std::ops::Range;
 
@@ -110,12 +114,16 @@ pub struct Hindsight {
 pub struct Walk {
     /// The windows asked for.
     pub windows: Windows,
+    /// Folds that there are; fewer were walked when it was interrupted.
+    pub planned: usize,
+    /// It was not interrupted.
+    pub is_complete: bool,
     /// What was optimised.
     pub objective: Objective,
     /// Combinations that each window chose from.
     pub trials: usize,
     /// Sharpe ratio a year of each combination over the whole run, training and test windows alike,
-    /// 0 where it has none: what the ledger of trials is told.
+    /// 0 where it has none: what the ledger of trials is told. Empty when it was interrupted.
     pub sharpes: Vec<f64>,
     /// Distinct trials ever made on these data, these included; `None` when they were not counted.
     pub trials_all: Option<u64>,
@@ -146,17 +154,28 @@ pub struct WalkOptions<'a> {
     pub crossing: Option<Crossing>,
     /// Threads; `None` is all cores. The result is the same for any number.
     pub threads: Option<usize>,
-    /// Told how many more simulations are done, from any thread.
-    pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Stops it after the combinations under way, and is told how many more simulations are done, from
+    /// any thread.
+    pub watch: Watch<'a>,
+    /// What an earlier attempt at the same walk had done, in order; it is not done again.
+    pub kept: &'a [WalkPart],
+    /// Told each further part as it is done.
+    pub keep: &'a dyn Fn(&WalkPart) -> Result<()>,
+    /// Stops after so many folds, as an interruption did.
+    pub folds_max: Option<usize>,
 }
 
 /// Simulations that a walk of so many folds makes.
 pub fn simulations(candidates: &Candidates<'_>, folds: usize, crossing: Option<Crossing>) -> u64 {
-    let is_ranked = candidates.len() <= RANKED_MAX;
-    let ranked = if is_ranked { folds } else { 0 };
-    let passes = folds + 2 + ranked + usize::from(crossing.is_some());
+    let passes = 2 + usize::from(crossing.is_some());
     let paths = crossing.and_then(|c| c.paths()).unwrap_or(0);
-    (candidates.len() * passes + paths) as u64
+    simulations_of(candidates, folds) + (candidates.len() * passes + paths) as u64
+}
+
+/// Those that so many folds alone take.
+fn simulations_of(candidates: &Candidates<'_>, folds: usize) -> u64 {
+    let is_ranked = candidates.len() <= RANKED_MAX;
+    (candidates.len() * folds * (1 + usize::from(is_ranked))) as u64
 }
 
 /// The walk's folds, without simulating.
@@ -185,6 +204,10 @@ impl Walk {
     /// What to beware of beside the caveats of the stitched run.
     pub fn caveats(&self) -> Vec<Caveat> {
         let folds = self.folds.len();
+        let planned = self.planned;
+        if !self.is_complete {
+            return vec![Caveat::Interrupted { folds, planned }];
+        }
         let few = (folds < FOLDS_MIN).then_some(Caveat::FewFolds { folds });
         few.into_iter().collect()
     }
@@ -204,65 +227,75 @@ pub fn walk_forward(
                 .help("give [sweep] or --vary values that meet its condition"),
         ));
     }
-    let windows = folds_of(candidates, &options.windows)?;
-    let (objective, threads, progress) = (&options.objective, options.threads, options.progress);
+    let mut windows = folds_of(candidates, &options.windows)?;
+    let planned = windows.len();
+    let mut parts = Parts::new(candidates, options);
+    let chosen = parts.chosen(&windows)?;
+    if chosen.is_empty() {
+        return Err(Error::new(
+            Problem::new("interrupted before the first fold was walked")
+                .help("the same command begins anew"),
+        ));
+    }
+    windows.truncate(chosen.len());
     let tested = tested(&windows);
-    let mut spans: Vec<Range<BarIndex>> = windows.iter().map(|w| w.train.clone()).collect();
-    spans.push(tested.clone());
-    let (mut best, sharpes, overall) = candidates.best(&spans, objective, threads, progress)?;
-    let hindsight = best.pop().flatten().map(|best| best.at);
-    let mut before = 0;
-    let chosen: Vec<(usize, bool)> = best
-        .iter()
-        .map(|best| {
-            before = best.map_or(before, |best| best.at);
-            (before, best.is_some())
-        })
-        .collect();
+    let after = match chosen.len() == planned {
+        true => parts.after(&tested)?,
+        false => None,
+    };
     let stages = windows.iter().zip(&chosen);
-    let stages = stages.map(|(window, (at, _))| candidates.stage(*at, window.test.clone()));
+    let stages = stages.map(|(window, fold)| candidates.stage(fold.at, window.test.clone()));
     let stages: Vec<_> = stages.collect();
     let outcome = simulate_scheduled(candidates.market(), &stages)?;
-    let ranks = if candidates.len() > RANKED_MAX {
-        vec![None; windows.len()]
-    } else {
-        let asked = windows.iter().zip(&chosen);
-        let asked: Vec<_> = asked.map(|(w, (at, _))| (w.test.clone(), *at)).collect();
-        candidates.ranks(&asked, objective, threads, progress)?
-    };
     let inputs = OwnedInputs::of(&outcome.run);
-    let mut folds = Vec::with_capacity(windows.len());
-    for ((window, (chosen, is_decided)), rank) in windows.into_iter().zip(chosen).zip(ranks) {
-        folds.push(Fold {
-            in_sample: candidates.measure(chosen, &window.train)?,
-            out_of_sample: of_part(&outcome.run, &inputs, &window.test),
-            trained: ends(candidates.clock(), &window.train),
-            tested: ends(candidates.clock(), &window.test),
-            window,
-            chosen,
-            is_decided,
-            rank,
-        });
-    }
-    let hindsight = hindsight.map(|at| seen_after(candidates, at, (&tested, &sharpes)));
+    let folds = folds(candidates, windows, &chosen, (&outcome.run, &inputs))?;
+    let (is_complete, after) = (after.is_some(), after.unwrap_or_default());
+    let seen = after
+        .best
+        .map(|at| seen_after(candidates, at, (&tested, &after.of_tested)));
     let walk = Walk {
         windows: options.windows,
-        objective: objective.clone(),
+        planned,
+        is_complete,
+        objective: options.objective.clone(),
         trials: candidates.len(),
-        sharpes: overall,
+        sharpes: after.overall,
         trials_all: None,
         fallback: candidates.fallback().map(str::to_owned),
-        simulations: simulations(candidates, folds.len(), options.crossing),
+        simulations: match is_complete {
+            true => simulations(candidates, planned, options.crossing),
+            false => simulations_of(candidates, folds.len()),
+        },
         stability: stability(candidates, &folds),
         efficiency: efficiency(&folds, &of_part(&outcome.run, &inputs, &tested)),
-        hindsight: hindsight.transpose()?,
-        crossed: options
-            .crossing
-            .map(|crossing| crossed(candidates, crossing, objective, threads, progress))
-            .transpose()?,
+        hindsight: seen.transpose()?,
+        crossed: after.crossed,
         folds,
     };
     Ok((walk, outcome))
+}
+
+/// The folds with their figures in and out of sample.
+fn folds(
+    candidates: &Candidates<'_>,
+    windows: Vec<Window>,
+    chosen: &[Chosen],
+    (run, inputs): (&Run, &OwnedInputs),
+) -> Result<Vec<Fold>> {
+    let pairs = windows.into_iter().zip(chosen);
+    let fold = |(window, chosen): (Window, &Chosen)| {
+        Ok(Fold {
+            in_sample: candidates.measure(chosen.at, &window.train)?,
+            out_of_sample: of_part(run, inputs, &window.test),
+            trained: ends(candidates.clock(), &window.train),
+            tested: ends(candidates.clock(), &window.test),
+            window,
+            chosen: chosen.at,
+            is_decided: chosen.is_decided,
+            rank: chosen.rank,
+        })
+    };
+    pairs.map(fold).collect()
 }
 
 /// Moments of the first and the last bar of a window, which has one.
