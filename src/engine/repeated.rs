@@ -30,7 +30,7 @@ impl<'m> Repeated<'m> {
                 "rules.enter" | "rules.exit" | "rules.short" | "rules.cover"
             )
         };
-        strategy.requests().iter().all(|r| is_rule(r.key))
+        strategy.layers.is_empty() && strategy.requests().iter().all(|r| is_rule(r.key))
     }
 
     /// Prepares the bare runs of a strategy over a span of clock bars (`None`: all of the run).

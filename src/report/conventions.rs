@@ -3,8 +3,8 @@
 
 use crate::report::figure;
 use crate::strategy::{
-    AccountKind, Ambiguity, Cashflow, Costs, Distance, Every, ExprText, FillAt, Invest, OrderKind,
-    Prices, RaiseCash, Rate, Rules, ScheduleDay, SizeMethod, Strategy,
+    AccountKind, Ambiguity, Cashflow, Costs, Distance, Every, ExprText, FillAt, Invest, Layer,
+    OrderKind, Prices, RaiseCash, Rate, Rules, ScheduleDay, SizeMethod, Strategy,
 };
 
 /// What was assumed by a strategy of so many symbols: the question (`Costs`), and the answer.
@@ -12,6 +12,7 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
     let rules = &strategy.rules;
     let rule = |rule: &Option<ExprText>| rule.as_ref().map_or(String::new(), |r| r.text.clone());
     let mut lines = vec![
+        ("Layers", layers(strategy)),
         ("Enter", rule(&rules.enter)),
         ("Exit", rule(&rules.exit)),
         ("Short", rule(&rules.short)),
@@ -27,6 +28,37 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
     ];
     lines.retain(|(_, words)| !words.is_empty());
     lines
+}
+
+/// The parts of the account, and what they give one another.
+fn layers(strategy: &Strategy) -> String {
+    let names: Vec<&str> = strategy.layers.iter().map(|l| l.name.as_str()).collect();
+    let of_layer = |layer: &Layer| {
+        let feeds = [
+            ("dividends", layer.feeds.dividends),
+            ("premium", layer.feeds.premium),
+            ("interest", layer.feeds.interest),
+            ("gains", layer.feeds.gains),
+        ];
+        let feeds = feeds
+            .iter()
+            .filter_map(|(stream, to)| Some(format!(", {stream} to {}", names.get((*to)?)?)));
+        let feeds: String = feeds.collect();
+        let part = figure::given_percent(layer.weight);
+        format!("{} {part} by {}{feeds}", layer.name, layer.strategy.name)
+    };
+    let mut words: Vec<String> = strategy.layers.iter().map(of_layer).collect();
+    words.extend(strategy.rebalance_layers.map(|every| {
+        let period = match every {
+            Every::Bar | Every::Day => "day",
+            Every::Week => "week",
+            Every::Month => "month",
+            Every::Quarter => "quarter",
+            Every::Year => "year",
+        };
+        format!("set back to these weights every {period}")
+    }));
+    words.join("; ")
 }
 
 /// What the names in the rules stand for.

@@ -47,6 +47,11 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
     if let (Some(learning), Some(object)) = (&summary.learning, object.as_object_mut()) {
         object.insert("model".to_string(), learning::object(learning));
     }
+    if !summary.layers.is_empty()
+        && let Some(object) = object.as_object_mut()
+    {
+        object.insert("layers".to_string(), layers(summary));
+    }
     if !summary.each.is_empty()
         && let Some(object) = object.as_object_mut()
     {
@@ -166,6 +171,25 @@ fn income(summary: &Summary) -> Value {
     let total = number(Some(summary.change_of_equity()));
     object.insert("total".to_string(), total);
     Value::Object(object)
+}
+
+/// Figures and income of each layer by name.
+fn layers(summary: &Summary) -> Value {
+    let incomes = summary.income_by_layer.iter();
+    let pairs = summary
+        .layers
+        .iter()
+        .zip(incomes)
+        .map(|(one, (_, income))| {
+            let streams = income.iter();
+            let streams = streams.map(|(s, a)| (s.name().to_string(), number(Some(*a))));
+            let object = json!({
+                "metrics": metrics(&one.metrics),
+                "income": Value::Object(streams.collect()),
+            });
+            (one.name.clone(), object)
+        });
+    Value::Object(pairs.collect())
 }
 
 fn orders(summary: &Summary) -> Value {

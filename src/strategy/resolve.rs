@@ -15,6 +15,7 @@ use crate::strategy::{
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
     Overrides, Prices, RaiseCash, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size,
     SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
+    layers,
 };
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,8 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
             hurdle: values.rate("cash.hurdle"),
         },
         cashflows: cashflows(&values, rows_of(&parts, "cashflow")),
+        layers: Vec::new(),
+        rebalance_layers: None,
         benchmark: benchmark(&values),
         report: report(&values),
         tax: tax(&values, parts.headings),
@@ -69,6 +72,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         sweep: sweep(&values, problems),
         assumptions: Vec::new(),
     };
+    layers::resolve(&values, &parts, &mut strategy, problems);
     check_names(&values, problems);
     check_model(&parts, &values, problems);
     check_selector(&parts, &strategy, problems);
@@ -86,7 +90,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
 pub(super) struct Values<'a>(pub(super) &'a [Given]);
 
 impl Values<'_> {
-    fn given(&self, key: &str) -> Option<&Given> {
+    pub(super) fn given(&self, key: &str) -> Option<&Given> {
         self.0.iter().find(|g| g.key == key)
     }
 
@@ -143,7 +147,7 @@ impl Values<'_> {
         }
     }
 
-    fn path(&self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         match self.value(key) {
             Some(Value::Path(path)) => Some(path.clone()),
             _ => None,
@@ -457,7 +461,7 @@ fn costs(values: &Values<'_>) -> Costs {
 }
 
 impl CostPreset {
-    fn value(&self, key: &str) -> Option<f64> {
+    pub(super) fn value(&self, key: &str) -> Option<f64> {
         self.values.iter().find(|(k, _)| *k == key).map(|(_, x)| *x)
     }
 }
@@ -485,7 +489,7 @@ fn account(values: &Values<'_>) -> Account {
 }
 
 /// How often a repeated table stands in the file, or is begun by flags.
-fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
+pub(super) fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
     let headings = parts.headings.iter().map(|h| h.name.as_str());
     let keys = parts
         .tried
@@ -498,7 +502,7 @@ fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
     rows.map(|row| row + 1).max().unwrap_or(0)
 }
 
-fn every(word: &str) -> Option<Every> {
+pub(super) fn every(word: &str) -> Option<Every> {
     Some(match word {
         "bar" => Every::Bar,
         "day" => Every::Day,
@@ -526,6 +530,7 @@ fn cashflows(values: &Values<'_>, rows: usize) -> Vec<Cashflow> {
             end: values.day(&key("end")),
             grow: values.number_or(&key("grow"), 0.0),
             file: values.path(&key("file")),
+            into: None,
             invest: match values.word(&key("invest")).as_str() {
                 "now" => Invest::Now,
                 "most_underweight" => Invest::MostUnderweight,

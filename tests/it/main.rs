@@ -24,6 +24,7 @@ mod fuzz_rules;
 mod golden_runs;
 mod indicators;
 mod kernel;
+mod layers;
 mod load;
 mod load_fuzz;
 mod metrics;

@@ -341,6 +341,7 @@ pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
             reads_position,
             "an exit or a stop that reads the open position",
         ),
+        (!strategy.layers.is_empty(), "layers"),
         (several, "several symbols share one account"),
         (has_actions, "splits, dividends or delistings"),
         (has_gaps, "a symbol has no bar at some moments"),
