@@ -26,7 +26,11 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ("Flows", flows(strategy)),
         ("Prices", prices(strategy)),
     ];
-    lines.retain(|(_, words)| !words.is_empty());
+    // What the rules, orders and sizes of layers are stands in their own files.
+    let is_theirs = |name: &str| ["Orders", "Size", "Stops"].contains(&name);
+    lines.retain(|(name, words)| {
+        !words.is_empty() && (strategy.layers.is_empty() || !is_theirs(name))
+    });
     lines
 }
 

@@ -187,6 +187,18 @@ fn one_layer_is_the_strategy_itself() {
 }
 
 #[test]
+fn the_shipped_plan_adds_up() {
+    let file =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("strategies/layered/plan.toml");
+    let strategy = Strategy::read(&file, &Overrides::default()).unwrap();
+    let market = papertape::engine::read_market(&strategy, false).unwrap();
+    let run = backtest(&market, &strategy).unwrap();
+    adds_up(&run);
+    let fed: f64 = run.layers.runs[1].transfers.iter().sum();
+    assert!(fed > 1000.0, "{fed}");
+}
+
+#[test]
 fn mistakes_of_layers_name_the_cure() {
     let core = hold("A");
     let mistake = |outer: &str, rest: &str, words: &str| {
