@@ -310,7 +310,7 @@ fn flow(flow: &Cashflow) -> String {
         Some(Every::Year) => format!("on the {on} of every year"),
     };
     let grows = match flow.grow {
-        grow if grow == 0.0 => String::new(),
+        0.0 => String::new(),
         grow => format!(", {} more a year", figure::given_percent(grow)),
     };
     let spent = match flow.invest {
