@@ -220,6 +220,16 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }
+        Kind::Feeds => json!({
+            "type": "object",
+            "properties": {
+                "dividends": { "type": "string" },
+                "premium": { "type": "string" },
+                "interest": { "type": "string" },
+                "gains": { "type": "string" },
+            },
+            "additionalProperties": false,
+        }),
         Kind::DayOfPeriod => json!({ "anyOf": [
             { "enum": ["first", "last"] },
             { "type": "integer", "minimum": 1, "maximum": 366 },

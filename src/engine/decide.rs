@@ -3,6 +3,7 @@
 //! A decision sees the account at this close and columns at this bar, nothing else. Every wish
 //! becomes an order; orders that cannot be placed are recorded with their reason.
 
+use crate::engine::flows::Earned;
 use crate::engine::input::{Distances, Signals};
 use crate::engine::pending::{Ask, Pending};
 use crate::engine::simulate::Sim;
@@ -70,6 +71,7 @@ impl Sim<'_, '_> {
         wants.clear();
         for (_, trade) in &self.account.trades[self.closed_seen..] {
             self.closed.add(trade.pnl);
+            self.purse.earn(Earned::Gains, trade.pnl);
         }
         self.closed_seen = self.account.trades.len();
         if self.input.later {

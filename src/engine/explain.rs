@@ -87,6 +87,12 @@ pub fn explain(
     day: NaiveDate,
     symbol: Option<&str>,
 ) -> Result<Vec<Explanation>> {
+    if !strategy.layers.is_empty() {
+        let problem = Problem::new("a strategy of layers has no rules of its own to explain");
+        return Err(Error::new(
+            problem.help("explain the file of one of its layers"),
+        ));
+    }
     let prepared = Prepared::new(market, strategy)?;
     let tapes = wanted(&prepared, symbol)?;
     let at = bar_of(&prepared, &tapes, day)?;

@@ -187,6 +187,17 @@ struct Debt {
     note: String,
 }
 
+/// Income that a layer may give away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Earned {
+    /// Dividends paid.
+    Dividends,
+    /// Interest on cash.
+    Interest,
+    /// Gains of closed trades.
+    Gains,
+}
+
 /// What an account knows about money from outside.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Purse {
@@ -195,6 +206,13 @@ pub(crate) struct Purse {
     debts: Vec<Debt>,
     /// Sum of the debts.
     owed: f64,
+    /// Money that other layers wait for, and what of this bar's income is theirs.
+    aside: f64,
+    /// Income of this bar by [`Earned`], kept for layers that give some away.
+    earned: Option<[f64; 3]>,
+    gives: [bool; 3],
+    /// Money from other layers by bar.
+    pub(crate) transfers: Vec<(BarIndex, f64)>,
     /// Deposits of this bar that buy at its open: money, and how.
     spend: Vec<(f64, Invest)>,
     /// Flows by bar.
@@ -213,7 +231,36 @@ impl Purse {
 
     /// Money that waits to be paid: it is in the equity, and nothing is bought with it.
     pub(crate) fn owed(&self) -> f64 {
-        self.owed
+        self.owed + self.aside
+    }
+
+    /// Sets money aside for other layers; it is in the equity, and nothing is bought with it.
+    pub(crate) fn set_aside(&mut self, money: f64) {
+        self.aside = money;
+    }
+
+    /// Says which income of the account goes to other layers.
+    pub(crate) fn give(&mut self, gives: [bool; 3]) {
+        (self.gives, self.earned) = (gives, Some([0.0; 3]));
+    }
+
+    /// Notes income, and sets aside what is not this layer's own.
+    pub(crate) fn earn(&mut self, stream: Earned, amount: f64) {
+        let Some(earned) = &mut self.earned else {
+            return;
+        };
+        earned[stream as usize] += amount;
+        if self.gives[stream as usize] && amount > 0.0 && stream != Earned::Gains {
+            self.aside += amount;
+        }
+    }
+
+    /// Income since the last call.
+    pub(crate) fn take_earned(&mut self) -> [f64; 3] {
+        match &mut self.earned {
+            Some(earned) => std::mem::take(earned),
+            None => [0.0; 3],
+        }
     }
 
     /// The bar of the next flow; none while a debt waits, which may be paid on any bar.
@@ -222,7 +269,7 @@ impl Purse {
     }
 
     pub(crate) fn is_calm(&self) -> bool {
-        self.debts.is_empty() && self.spend.is_empty()
+        self.debts.is_empty() && self.spend.is_empty() && self.aside == 0.0
     }
 
     fn note(&mut self, bar: BarIndex, amount: f64) {
@@ -252,7 +299,8 @@ impl Sim<'_, '_> {
         }
     }
 
-    fn deposit(&mut self, bar: BarIndex, amount: f64, cashflow: &Cashflow) {
+    /// Money put into the account.
+    pub(crate) fn deposit(&mut self, bar: BarIndex, amount: f64, cashflow: &Cashflow) {
         let kind = EntryKind::Deposit;
         self.account
             .book_cash(bar, None, kind, amount, &cashflow.stream);
@@ -283,8 +331,9 @@ impl Sim<'_, '_> {
         self.reinvest.extend(parts);
     }
 
-    fn withdraw(&mut self, bar: BarIndex, amount: f64, cashflow: &Cashflow) {
-        let covered = self.free_cash() - self.purse.owed >= amount;
+    /// Money asked for from the account.
+    pub(crate) fn withdraw(&mut self, bar: BarIndex, amount: f64, cashflow: &Cashflow) {
+        let covered = self.free_cash() - self.purse.owed() >= amount;
         let refuses = self.input.strategy.account.raise_cash == RaiseCash::Refuse;
         if refuses && !covered {
             self.purse.unpaid.push(Unpaid {
@@ -325,13 +374,12 @@ impl Sim<'_, '_> {
 
     /// Pays debts in their order while the cash is there. Where no position is left that could be
     /// sold and no proceeds are on their way, what is there is paid and the rest given up.
-    fn pay_debts(&mut self, bar: BarIndex) {
+    pub(crate) fn pay_debts(&mut self, bar: BarIndex) {
         // A sale raised the money but for the rounding of a division.
         const ROUNDING: f64 = 1e-9;
         while let Some(debt) = self.purse.debts.first() {
-            let free = self.free_cash();
-            let can_wait = self.account.held.iter().any(|&s| self.sells(s))
-                || self.account.settled_cash() < self.account.cash;
+            let free = (self.free_cash() - self.purse.aside).max(0.0);
+            let can_wait = self.can_raise();
             let pays = debt.amount.min(free);
             let is_all = debt.amount - free <= ROUNDING * debt.amount;
             if !is_all && can_wait {
@@ -366,6 +414,37 @@ impl Sim<'_, '_> {
                 stream: debt.note,
             });
         }
+    }
+
+    /// Whether a sale could still bring cash, or one is on its way.
+    fn can_raise(&self) -> bool {
+        let is_on_its_way = self.account.settled_cash() < self.account.cash;
+        is_on_its_way || self.account.held.iter().any(|&s| self.sells(s))
+    }
+
+    /// What of a transfer the account pays now: all of it, nothing while it waits for cash (`None`), or
+    /// what is there when no more will come.
+    pub(crate) fn payable(&self, amount: f64) -> Option<f64> {
+        const ROUNDING: f64 = 1e-9;
+        let free = self.free_cash() - self.purse.owed;
+        let refuses = self.input.strategy.account.raise_cash == RaiseCash::Refuse;
+        if amount - free <= ROUNDING * amount {
+            Some(amount.min(free))
+        } else {
+            (refuses || !self.can_raise()).then_some(free.max(0.0))
+        }
+    }
+
+    /// Books money from another layer, or to it when it is negative.
+    pub(crate) fn book_transfer(&mut self, bar: BarIndex, amount: f64, note: &str) {
+        let kind = EntryKind::Transfer;
+        self.account.book_cash(bar, None, kind, amount, note);
+        self.purse.transfers.push((bar, amount));
+    }
+
+    /// Equity without what is owed to the world outside.
+    pub(crate) fn equity_to_share(&self) -> f64 {
+        self.account.equity() - self.purse.owed
     }
 
     /// Whether a position is one that is sold for money.
@@ -409,7 +488,7 @@ impl Sim<'_, '_> {
     /// Money that the debts lack, tax that is due among them; proceeds on their way count as there.
     fn lacking(&self) -> f64 {
         let on_the_way = self.account.cash - self.account.settled_cash();
-        self.purse.owed + self.tax_to_pay() - self.free_cash() - on_the_way
+        self.purse.owed() + self.tax_to_pay() - self.free_cash() - on_the_way
     }
 
     /// Sells as many shares as leave `money` after costs, whole lots, at most what is held.

@@ -9,6 +9,7 @@ mod run;
 mod input;
 mod pending;
 mod flows;
+mod layers;
 mod simulate;
 mod fills;
 mod decide;
@@ -34,7 +35,7 @@ pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use placed::Placement;
 pub use repeated::{Conditions, Repeated};
-pub use run::{Ambiguous, HarvestReport, Run, SymbolRun, TaxReport};
+pub use run::{Ambiguous, HarvestReport, LayerRun, Layers, Run, SymbolRun, TaxReport};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
 pub use variation::{Variation, Variations};
@@ -134,6 +135,9 @@ pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
 }
 
 fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
+    if !prepared.strategy.layers.is_empty() {
+        return layers::run_layers(prepared, detail);
+    }
     run_stages(std::slice::from_ref(prepared), &[], detail)
 }
 

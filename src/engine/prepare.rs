@@ -118,6 +118,41 @@ impl<'m> Prepared<'m> {
         Ok(prepared)
     }
 
+    /// A layer of `outer`: another strategy on the clock and the bars of the whole.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`].
+    pub(crate) fn beside(outer: &Prepared<'m>, strategy: &'m Strategy) -> Result<Self> {
+        let market = outer.market.clone();
+        let universe = universe(&market, strategy)?;
+        check_volume(&market, strategy, &universe)?;
+        if strategy.data.missing_is_error {
+            let (first, last) = (outer.clock[outer.first], outer.clock[outer.end - 1]);
+            check_missing(&market, &universe, (first, last))?;
+        }
+        let (program, wanted) = compile(&market, strategy)?;
+        let mut prepared = Prepared {
+            market,
+            strategy,
+            universe,
+            clock: outer.clock.clone(),
+            first: outer.first,
+            end: outer.end,
+            periods: outer.periods.clone(),
+            program,
+            wanted,
+            flows: Vec::new(),
+            sessions: Vec::new(),
+            interest: Vec::new(),
+            index_yield: Vec::new(),
+            decides: Vec::new(),
+            year_ends: Vec::new(),
+            crossed: OnceCell::new(),
+        };
+        prepared.fill_columns()?;
+        Ok(prepared)
+    }
+
     /// Bounds the simulation by clock bars instead of dates.
     ///
     /// # Errors

@@ -30,7 +30,9 @@ impl<'m> Repeated<'m> {
                 "rules.enter" | "rules.exit" | "rules.short" | "rules.cover"
             )
         };
-        strategy.portfolio_table().is_none() && strategy.requests().iter().all(|r| is_rule(r.key))
+        strategy.portfolio_table().is_none()
+            && strategy.layers.is_empty()
+            && strategy.requests().iter().all(|r| is_rule(r.key))
     }
 
     /// Prepares the bare runs of a strategy over a span of clock bars (`None`: all of the run).

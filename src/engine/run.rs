@@ -109,6 +109,88 @@ pub struct TaxReport {
     pub harvest: Option<HarvestReport>,
 }
 
+/// One layer of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerRun {
+    /// Its name.
+    pub name: String,
+    /// Its share of the account, of 1.
+    pub weight: f64,
+    /// Its cash before the first bar.
+    pub start_equity: f64,
+    /// Its equity at each bar of the run.
+    pub equity: Vec<f64>,
+    /// What came to it from outside and from other layers, before each bar's open.
+    pub flows: Vec<f64>,
+    /// Of that, what came from other layers.
+    pub transfers: Vec<f64>,
+}
+
+/// The layers of a run, and whose each record is. Empty for a strategy without layers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Layers {
+    /// In file order.
+    pub runs: Vec<LayerRun>,
+    /// Number of the layer of each order.
+    pub orders: Vec<usize>,
+    /// … of each trade.
+    pub trades: Vec<usize>,
+    /// … of each entry of the ledger.
+    pub ledger: Vec<usize>,
+    /// … of each row of the income.
+    pub income: Vec<usize>,
+}
+
+impl Layers {
+    /// The one layer whose record `part` is.
+    pub(crate) fn of(
+        name: &str,
+        weight: f64,
+        part: &Run,
+        (first, transfers): (BarIndex, &[(BarIndex, f64)]),
+    ) -> Layers {
+        let mut moved = vec![0.0; part.equity.len()];
+        for (bar, amount) in transfers {
+            moved[bar - first] += amount;
+        }
+        let flows = part.flows.iter().chain(std::iter::repeat(&0.0));
+        let flows = moved.iter().zip(flows).map(|(a, b)| a + b).collect();
+        Layers {
+            runs: vec![LayerRun {
+                name: name.to_string(),
+                weight,
+                start_equity: part.start_equity,
+                equity: part.equity.clone(),
+                flows,
+                transfers: moved,
+            }],
+            orders: vec![0; part.orders.len()],
+            trades: vec![0; part.trades.len()],
+            ledger: vec![0; part.ledger.len()],
+            income: vec![0; part.income.len()],
+        }
+    }
+
+    fn append(&mut self, other: Layers) {
+        let shift = self.runs.len();
+        self.runs.extend(other.runs);
+        for (all, one) in [
+            (&mut self.orders, other.orders),
+            (&mut self.trades, other.trades),
+            (&mut self.ledger, other.ledger),
+            (&mut self.income, other.income),
+        ] {
+            all.extend(one.into_iter().map(|layer| layer + shift));
+        }
+    }
+
+    /// The name of the layer of a record, empty without layers.
+    pub fn name(&self, of: &[usize], record: usize) -> &str {
+        let layer = of.get(record).and_then(|layer| self.runs.get(*layer));
+        layer.map_or("", |layer| layer.name.as_str())
+    }
+}
+
 /// The record of one simulation. Columns have one element a bar of the run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
@@ -138,6 +220,8 @@ pub struct Run {
     /// External flows of each bar, before its open: deposits positive. Empty in bare runs without
     /// flows.
     pub flows: Vec<f64>,
+    /// The layers; empty for a strategy without.
+    pub layers: Layers,
     /// Withdrawals that were not paid, or not all of them.
     pub unpaid: Vec<Unpaid>,
     /// Gross value of positions over equity at each close.
@@ -177,7 +261,7 @@ pub(crate) fn of_record(
 ) -> Run {
     Run {
         start_equity: prepared.strategy.account.cash,
-        flows: if detail == Detail::Full || !prepared.flows.is_empty() {
+        flows: if detail == Detail::Full || !prepared.flows.is_empty() || !record.flows.is_empty() {
             let mut flows = vec![0.0; record.equity.len()];
             for (bar, amount) in &record.flows {
                 flows[bar - prepared.first] = *amount;
@@ -261,7 +345,22 @@ impl Run {
     }
 
     /// The sum of the accounts so far and that of one more symbol, over the same bars.
-    pub(crate) fn joined(mut self, symbol: usize, mut other: Run) -> Run {
+    pub(crate) fn joined(self, symbol: usize, other: Run) -> Run {
+        let curve = other.equity.clone();
+        let own = other.account(symbol, curve, &other.flows);
+        let mut all = self.added(other);
+        all.each.push(own);
+        all
+    }
+
+    /// The sum of the layers so far and one more, over the same bars.
+    pub(crate) fn beside_layer(self, other: Run, layer: Layers) -> Run {
+        let mut all = self.added(other);
+        all.layers.append(layer);
+        all
+    }
+
+    fn added(mut self, mut other: Run) -> Run {
         let add = |a: &mut Vec<f64>, b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
         // Exposure is gross value over equity: back to money, added, and divided again.
         for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
@@ -282,9 +381,11 @@ impl Run {
         for (gross, equity) in self.exposure.iter_mut().zip(&self.equity) {
             *gross = if *equity > 0.0 { *gross / equity } else { 0.0 };
         }
-        let curve = std::mem::take(&mut other.equity);
-        self.each.push(other.account(symbol, curve, &other.flows));
-        add(&mut self.flows, &other.flows);
+        if self.flows.is_empty() {
+            self.flows = std::mem::take(&mut other.flows);
+        } else {
+            add(&mut self.flows, &other.flows);
+        }
         self.unpaid.append(&mut other.unpaid);
         self.start_equity += other.start_equity;
         self.books_error += other.books_error;
@@ -313,7 +414,7 @@ impl Run {
     /// Puts the records of several accounts into the order of time, and drops an empty band.
     pub(crate) fn finished(mut self) -> Run {
         self.ambiguous = self.ambiguous.filter(|band| band.trades > 0);
-        if self.each.len() < 2 {
+        if self.each.len() < 2 && self.layers.runs.len() < 2 {
             return self;
         }
         // Small keys are sorted, each record is moved once.
@@ -323,6 +424,13 @@ impl Run {
             keys.into_iter().map(|(_, old)| old).collect::<Vec<_>>()
         };
         let by_decision = sorted(&mut self.orders.iter().map(|o| o.decided));
+        let layers = &mut self.layers;
+        let moved = |of: &mut Vec<usize>, order: &[usize]| {
+            if !of.is_empty() {
+                *of = order.iter().map(|&old| of[old]).collect();
+            }
+        };
+        moved(&mut layers.orders, &by_decision);
         let renumbered = (1..).zip(by_decision).map(|(id, old)| Order {
             id,
             ..self.orders[old].clone()
@@ -337,6 +445,9 @@ impl Run {
         for entry in &mut self.ledger {
             entry.trade = entry.trade.map(|t| place[t]);
         }
+        moved(&mut layers.trades, &by_entry);
+        let by_bar = sorted(&mut self.ledger.iter().map(|e| e.bar));
+        moved(&mut layers.ledger, &by_bar);
         self.ledger.sort_by_key(|e| e.bar);
         // The cash after an entry is that of all accounts, as it is in the run's columns.
         let mut cash = 0.0;
@@ -345,6 +456,13 @@ impl Run {
                 cash += entry.amount;
             }
             entry.cash = cash;
+        }
+        if !layers.income.is_empty() {
+            let income = &self.income;
+            let key = |i: usize| (&income[i].month, income[i].symbol, income[i].stream);
+            let mut order: Vec<usize> = (0..income.len()).collect();
+            order.sort_by(|a, b| key(*a).cmp(&key(*b)));
+            moved(&mut layers.income, &order);
         }
         self.income
             .sort_by(|a, b| (&a.month, a.symbol, a.stream).cmp(&(&b.month, b.symbol, b.stream)));

@@ -58,6 +58,12 @@ impl<'m> Schedule<'m> {
         let (Some(first), Some(last)) = (stages.first(), stages.last()) else {
             return Err(Error::msg("a schedule without a stage"));
         };
+        if stages.iter().any(|stage| !stage.strategy.layers.is_empty()) {
+            let problem = Problem::new("a walk does not carry [[layer]]");
+            return Err(Error::new(
+                problem.help("walk each layer's own file forward"),
+            ));
+        }
         check(stages)?;
         let mut distinct: Vec<&Strategy> = Vec::new();
         let mut changes: Vec<(BarIndex, usize)> = Vec::new();

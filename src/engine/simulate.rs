@@ -4,7 +4,7 @@
 //! A stretch in which nothing can happen is walked at once by [`Sim::coast`].
 
 use crate::engine::decide::Decider;
-use crate::engine::flows::{Purse, Unpaid};
+use crate::engine::flows::{Earned, Purse, Unpaid};
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::pending::Pending;
 use crate::engine::select::Selection;
@@ -192,7 +192,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         }
     }
 
-    fn book_opening_cash(&mut self) {
+    pub(crate) fn book_opening_cash(&mut self) {
         if self.account.keeps_books() {
             let cash = self.account.cash;
             self.account.cash = 0.0;
@@ -219,6 +219,11 @@ impl<'a, 'm> Sim<'a, 'm> {
     /// One bar, in the order of the simulated day.
     fn step(&mut self, bar: BarIndex) {
         self.until_close(bar);
+        self.end_bar(bar);
+    }
+
+    /// The close of a bar and what is recorded of it.
+    pub(crate) fn end_bar(&mut self, bar: BarIndex) {
         self.decide(bar);
         if bar + 1 == self.input.end && self.input.strategy.fill.close_at_end {
             self.close_at_end(bar);
@@ -228,6 +233,15 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     /// The part of a bar that comes before its decision.
     fn until_close(&mut self, bar: BarIndex) {
+        let events = self.begin(bar);
+        if !(self.input.flows.is_empty() && self.purse.is_calm()) {
+            self.flows(bar);
+        }
+        self.go_on(bar, &events);
+    }
+
+    /// Splits, and interest for the days since the bar before.
+    pub(crate) fn begin(&mut self, bar: BarIndex) -> Vec<Event> {
         self.account.traded = 0.0;
         self.account.settle(self.input.session(bar));
         self.freed_inside = 0.0;
@@ -235,11 +249,13 @@ impl<'a, 'm> Sim<'a, 'm> {
         let events = self.events_of(bar);
         self.splits(bar, &events);
         self.interest(bar);
-        if !(self.input.flows.is_empty() && self.purse.is_calm()) {
-            self.flows(bar);
-        }
-        self.dividends(bar, &events);
-        self.delistings(bar, &events);
+        events
+    }
+
+    /// From the dividends to the close.
+    pub(crate) fn go_on(&mut self, bar: BarIndex, events: &[Event]) {
+        self.dividends(bar, events);
+        self.delistings(bar, events);
         self.open(bar);
         self.inside(bar);
         self.close(bar);
@@ -277,6 +293,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             && settled > 0.0
             && factor != 0.0
         {
+            self.purse.earn(Earned::Interest, settled * factor);
             self.account
                 .book_cash(bar, None, EntryKind::Interest, settled * factor, "");
         }
@@ -352,6 +369,7 @@ impl<'a, 'm> Sim<'a, 'm> {
     /// Pays a dividend in cash and notes it for those who reinvest.
     fn pay(&mut self, bar: BarIndex, slot: usize, amount: f64, note: &str) {
         self.account.pay_dividend(bar, slot, amount, note);
+        self.purse.earn(Earned::Dividends, amount);
         if amount > 0.0
             && (self.input.strategy.account.reinvest_dividends || self.decider.reinvests())
         {
@@ -610,6 +628,12 @@ impl<'a, 'm> Sim<'a, 'm> {
     }
 
     /// Open positions become open trades, waiting orders end.
+    /// The record of a layer, and what it received from the others by bar.
+    pub(crate) fn finish_layer(mut self) -> (Record, Vec<(BarIndex, f64)>) {
+        let transfers = std::mem::take(&mut self.purse.transfers);
+        (self.finish(), transfers)
+    }
+
     fn finish(mut self) -> Record {
         self.give_up_debts();
         for k in 0..self.pending.len() {

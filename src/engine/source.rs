@@ -156,7 +156,8 @@ fn symbols(strategy: &Strategy) -> Vec<String> {
             .iter()
             .map(|(symbol, _)| symbol.clone()),
     );
-    for text in expressions(strategy) {
+    let inner = strategy.layers.iter().map(|layer| &layer.strategy);
+    for text in std::iter::once(strategy).chain(inner).flat_map(expressions) {
         match crate::rules::symbols_named(text) {
             Some(named) => symbols.extend(named),
             None => return Vec::new(),

@@ -34,7 +34,7 @@ pub use money_weighted::xirr;
 pub use periods::{monthly_returns, session_returns, yearly_returns};
 pub use prepared::{Prepared, Value};
 pub use returns::{min_track_record, probabilistic_sharpe, rolling_sharpe, sharpe_per_period};
-pub use run::{OwnedInputs, of_run, returns_of_account, returns_of_run};
+pub use run::{OwnedInputs, of_run, returns_of_account, returns_of_layer, returns_of_run};
 
 use crate::portfolio::Trade;
 use crate::units::Micros;

@@ -1,6 +1,6 @@
 //! From the record of a simulation to what metrics read.
 
-use crate::engine::{Run, SymbolRun};
+use crate::engine::{LayerRun, Run, SymbolRun};
 use crate::metrics::bare::Curve;
 use crate::metrics::{ClosedTrade, Inputs, Metrics, Money, compute};
 use crate::portfolio::{EntryKind, TradeStatus};
@@ -38,6 +38,18 @@ pub fn returns_of_account(own: &SymbolRun) -> Vec<f64> {
         start: own.start_equity,
         equity: &own.equity,
         flows: &own.flows,
+    };
+    curve.returns_into(0, &mut returns);
+    returns
+}
+
+/// The same of a layer, whose transfers are flows.
+pub fn returns_of_layer(layer: &LayerRun) -> Vec<f64> {
+    let mut returns = vec![0.0; layer.equity.len()];
+    let curve = Curve {
+        start: layer.start_equity,
+        equity: &layer.equity,
+        flows: &layer.flows,
     };
     curve.returns_into(0, &mut returns);
     returns

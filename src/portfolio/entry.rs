@@ -10,6 +10,8 @@ pub enum EntryKind {
     Deposit,
     /// Money taken out.
     Withdrawal,
+    /// Money from another layer, or to it.
+    Transfer,
     /// Shares bought, at the fill price; amount is the cash paid without commission.
     Buy,
     /// Shares sold.
@@ -173,6 +175,7 @@ impl EntryKind {
         match self {
             EntryKind::Deposit => "deposit",
             EntryKind::Withdrawal => "withdrawal",
+            EntryKind::Transfer => "transfer",
             EntryKind::Buy => "buy",
             EntryKind::Sell => "sell",
             EntryKind::Commission => "commission",

@@ -168,7 +168,7 @@ impl Account {
             EntryKind::Interest => Some(Stream::Interest),
             EntryKind::MarginInterest => Some(Stream::MarginInterest),
             EntryKind::Borrow => Some(Stream::Borrow),
-            EntryKind::Deposit | EntryKind::Withdrawal => Some(Stream::Flows),
+            EntryKind::Deposit | EntryKind::Withdrawal | EntryKind::Transfer => Some(Stream::Flows),
             _ => None,
         };
         if let Some(stream) = stream {

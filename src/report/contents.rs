@@ -183,7 +183,8 @@ pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>
         Rate::Constant(_) => None,
     });
     let amounts = strategy.cashflows.iter().filter_map(|c| c.file.as_ref());
-    for path in rates.chain(amounts) {
+    let layers = strategy.layers.iter().map(|layer| &layer.file);
+    for path in rates.chain(amounts).chain(layers) {
         let file = shown(path);
         if data.iter().all(|known| known.file != file) {
             let sha256 = manifest::sha256_of_file(path)?;

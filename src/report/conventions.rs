@@ -5,15 +5,16 @@ mod selector;
 
 use crate::report::{figure, taxes};
 use crate::strategy::{
-    AccountKind, Ambiguity, Cashflow, Costs, Distance, Every, ExprText, FillAt, Invest, OrderKind,
-    Prices, RaiseCash, Rate, Rules, ScheduleDay, SizeMethod, Strategy,
+    AccountKind, Ambiguity, Cashflow, Costs, Distance, Every, ExprText, FillAt, Invest, Layer,
+    OrderKind, Prices, RaiseCash, Rate, Rules, ScheduleDay, SizeMethod, Strategy,
 };
 
 /// What was assumed by a strategy of so many symbols: the question (`Costs`), and the answer.
 pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, String)> {
     let rules = &strategy.rules;
     let rule = |rule: &Option<ExprText>| rule.as_ref().map_or(String::new(), |r| r.text.clone());
-    let mut lines = selector::in_words(strategy);
+    let mut lines = vec![("Layers", layers(strategy))];
+    lines.extend(selector::in_words(strategy));
     lines.extend(vec![
         ("Enter", rule(&rules.enter)),
         ("Exit", rule(&rules.exit)),
@@ -35,8 +36,43 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ),
         ("Prices", prices(strategy)),
     ]);
-    lines.retain(|(_, words)| !words.is_empty());
+    // What the rules, orders and sizes of layers are stands in their own files.
+    let is_theirs = |name: &str| ["Orders", "Size", "Stops"].contains(&name);
+    lines.retain(|(name, words)| {
+        !words.is_empty() && (strategy.layers.is_empty() || !is_theirs(name))
+    });
     lines
+}
+
+/// The parts of the account, and what they give one another.
+fn layers(strategy: &Strategy) -> String {
+    let names: Vec<&str> = strategy.layers.iter().map(|l| l.name.as_str()).collect();
+    let of_layer = |layer: &Layer| {
+        let feeds = [
+            ("dividends", layer.feeds.dividends),
+            ("premium", layer.feeds.premium),
+            ("interest", layer.feeds.interest),
+            ("gains", layer.feeds.gains),
+        ];
+        let feeds = feeds
+            .iter()
+            .filter_map(|(stream, to)| Some(format!(", {stream} to {}", names.get((*to)?)?)));
+        let feeds: String = feeds.collect();
+        let part = figure::given_percent(layer.weight);
+        format!("{} {part} by {}{feeds}", layer.name, layer.strategy.name)
+    };
+    let mut words: Vec<String> = strategy.layers.iter().map(of_layer).collect();
+    words.extend(strategy.rebalance_layers.map(|every| {
+        let period = match every {
+            Every::Bar | Every::Day => "day",
+            Every::Week => "week",
+            Every::Month => "month",
+            Every::Quarter => "quarter",
+            Every::Year => "year",
+        };
+        format!("set back to these weights every {period}")
+    }));
+    words.join("; ")
 }
 
 /// What the names in the rules stand for.

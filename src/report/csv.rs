@@ -245,14 +245,14 @@ pub fn orders(run: &Run) -> Vec<u8> {
     table.into_bytes()
 }
 
-/// `ledger.csv`: one row an entry, in the order of booking. The layer is empty: a strategy without
-/// layers has one account.
+/// `ledger.csv`: one row an entry, in the order of booking. The layer is empty in a strategy
+/// without layers.
 pub fn ledger(run: &Run) -> Vec<u8> {
     let mut table = Table::new(LEDGER_COLUMNS);
     let dates = Dates::of(run);
-    for entry in &run.ledger {
+    for (place, entry) in run.ledger.iter().enumerate() {
         table.text(&dates.at(entry.bar));
-        table.text("");
+        table.text(run.layers.name(&run.layers.ledger, place));
         table.text(symbol_name(run, entry.symbol));
         table.text(entry.kind.name());
         table.number(entry.quantity);
@@ -272,9 +272,9 @@ pub fn ledger(run: &Run) -> Vec<u8> {
 /// `income.csv`: one row a month, symbol and stream; the amounts sum to the change of equity.
 pub fn income(run: &Run) -> Vec<u8> {
     let mut table = Table::new(INCOME_COLUMNS);
-    for row in &run.income {
+    for (place, row) in run.income.iter().enumerate() {
         table.text(&row.month);
-        table.text("");
+        table.text(run.layers.name(&run.layers.income, place));
         table.text(symbol_name(run, row.symbol));
         table.text(row.stream.name());
         table.number(row.amount);

@@ -52,14 +52,17 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
     if !summary.each.is_empty() {
         map.insert("each".to_string(), by_name(&summary.each));
     }
+    if !summary.layers.is_empty() {
+        map.insert("layers".to_string(), layers(summary));
+    }
     if let Some(learning) = &summary.learning {
         map.insert("model".to_string(), learning::object(learning));
     }
     if let Some(among) = &summary.among {
         map.extend(among_trials(among));
     }
-    if let (Some(tax), Some(object)) = (&summary.tax, object.as_object_mut()) {
-        object.insert("tax".to_string(), taxes::object(tax));
+    if let Some(tax) = &summary.tax {
+        map.insert("tax".to_string(), taxes::object(tax));
     }
     object
 }
@@ -188,6 +191,25 @@ fn income(summary: &Summary) -> Value {
     let total = number(Some(summary.change_of_equity()));
     object.insert("total".to_string(), total);
     Value::Object(object)
+}
+
+/// Figures and income of each layer by name.
+fn layers(summary: &Summary) -> Value {
+    let incomes = summary.income_by_layer.iter();
+    let pairs = summary
+        .layers
+        .iter()
+        .zip(incomes)
+        .map(|(one, (_, income))| {
+            let streams = income.iter();
+            let streams = streams.map(|(s, a)| (s.name().to_string(), number(Some(*a))));
+            let object = json!({
+                "metrics": metrics(&one.metrics),
+                "income": Value::Object(streams.collect()),
+            });
+            (one.name.clone(), object)
+        });
+    Value::Object(pairs.collect())
 }
 
 fn orders(summary: &Summary) -> Value {

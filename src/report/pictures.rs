@@ -413,6 +413,13 @@ fn income_chart(summary: &Summary, run: &Run) -> IncomeChart {
             },
             value: income.iter().map(|(_, amount)| amount).sum(),
         });
+    let layers = summary
+        .income_by_layer
+        .iter()
+        .map(|(layer, income)| Amount {
+            name: layer.clone(),
+            value: income.iter().map(|(_, amount)| amount).sum(),
+        });
     IncomeChart {
         title: format!("{}: where the money came from", summary.name),
         subtitle: subtitle(summary),
@@ -423,6 +430,7 @@ fn income_chart(summary: &Summary, run: &Run) -> IncomeChart {
         streams,
         totals: self::streams(summary),
         total: summary.change_of_equity(),
+        layers: layers.collect(),
         symbols: symbols.collect(),
         notes: notes(summary),
     }

@@ -4,7 +4,7 @@
 //! [`Summary::of`] is the one place that gathers it. Numbers come from `metrics` and from the run's
 //! books; here they are only put beside one another and added up by name.
 
-use crate::engine::{Ambiguous, Run, TaxReport, savings_of};
+use crate::engine::{Ambiguous, LayerRun, Run, TaxReport, savings_of};
 use crate::execution::{Outcome, Reason};
 use crate::metrics::Metrics;
 use crate::metrics::caveats::Caveat;
@@ -125,8 +125,12 @@ pub struct Summary {
     pub benchmarks: Vec<Figures>,
     /// With `[account] each`: those of every symbol's own account.
     pub each: Vec<Figures>,
+    /// Those of each layer; empty for a strategy without.
+    pub layers: Vec<Figures>,
     /// Where the money came from; sums to the change of equity.
     pub income: Income,
+    /// The same by layer, transfers between them among its flows; empty without layers.
+    pub income_by_layer: Vec<(String, Income)>,
     /// The same by symbol; the empty name is cash.
     pub income_by_symbol: Vec<(String, Income)>,
     /// Equity before the first bar.
@@ -172,7 +176,9 @@ impl Summary {
             metrics: judged.metrics.clone(),
             benchmarks: figures(&judged.benchmarks),
             each: figures(&judged.each),
+            layers: figures(&judged.layers),
             income: income(run),
+            income_by_layer: income_by_layer(run),
             income_by_symbol: income_by_symbol(run),
             start_equity: run.start_equity,
             end_equity: run.equity.last().copied().unwrap_or(run.start_equity),
@@ -270,6 +276,17 @@ fn sum_by_stream(amounts: impl Iterator<Item = (Stream, f64)>) -> Income {
         sums[stream as usize].1 += amount;
     }
     sums.into_iter().filter(|(_, sum)| *sum != 0.0).collect()
+}
+
+fn income_by_layer(run: &Run) -> Vec<(String, Income)> {
+    let layers = run.layers.runs.iter().enumerate();
+    let of_layer = |(of, layer): (usize, &LayerRun)| {
+        let rows = run.income.iter().zip(&run.layers.income);
+        let rows = rows.filter(|(_, layer)| **layer == of);
+        let income = sum_by_stream(rows.map(|(row, _)| (row.stream, row.amount)));
+        (layer.name.clone(), income)
+    };
+    layers.map(of_layer).collect()
 }
 
 fn income_by_symbol(run: &Run) -> Vec<(String, Income)> {

@@ -95,6 +95,7 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     figures(&mut page, &columns);
     luck(&mut page, summary);
     each(&mut page, summary);
+    layers(&mut page, summary);
     income(&mut page, summary);
     if let Some(tax) = &summary.tax {
         page.text.push_str(&taxes::page(tax));
@@ -377,6 +378,30 @@ fn rows<'a>(page: &mut Page, heading: &str, all: impl Iterator<Item = (&'a str, 
         for (key, _) in DECISIVE {
             line.push_str(&right(&figure::of_key(metrics, key), COLUMN));
         }
+        page.line(&line);
+    }
+}
+
+/// A line a layer: its own returns, and what its income adds up to.
+fn layers(page: &mut Page, summary: &Summary) {
+    if summary.layers.is_empty() {
+        return;
+    }
+    page.line("");
+    let all = summary.layers.iter();
+    let all = all.map(|one| (one.name.as_str(), &one.metrics));
+    rows(page, "Each layer, transfers as its flows", all);
+    page.heading("Change of equity by layer");
+    for (name, income) in &summary.income_by_layer {
+        let flows = income.iter().filter(|(stream, _)| *stream == Stream::Flows);
+        let flows: f64 = flows.map(|(_, amount)| amount).sum();
+        let sum: f64 = income.iter().map(|(_, amount)| amount).sum();
+        let line = format!(
+            "  {}{}   of that {} deposits and transfers",
+            left(name, 30),
+            right(&figure::grouped(sum, 2), 20),
+            figure::money(flows)
+        );
         page.line(&line);
     }
 }

@@ -40,6 +40,7 @@ pub(super) enum Value {
     Bar(BarSize),
     Stretch(Stretch),
     DayOfPeriod(ScheduleDay),
+    Feeds(Vec<(String, String)>),
     Axis(Vec<SweepValue>),
     Groups(Vec<Vec<String>>),
 }
@@ -648,6 +649,9 @@ pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
     }
 }
 
+/// Streams of income that a layer may give away.
+const FEEDS: [&str; 4] = ["dividends", "premium", "interest", "gains"];
+
 type Checked<T> = std::result::Result<T, Problem>;
 
 /// Reads one value as the kind that its key asks for.
@@ -681,6 +685,7 @@ impl Reader<'_> {
             Kind::DayOfPeriod => Value::DayOfPeriod(self.day_of_period()?),
             Kind::Expressions => Value::Expressions(self.expressions()?),
             Kind::Schedule => self.schedule()?,
+            Kind::Feeds => Value::Feeds(self.feeds()?),
             Kind::Axis => Value::Axis(self.axis()?),
             Kind::Groups { most } => Value::Groups(self.groups(most)?),
         })
@@ -818,6 +823,40 @@ impl Reader<'_> {
                 .label("not a day")
                 .help("a day is written 2004-08-19")
         })
+    }
+
+    /// Streams with the names of layers.
+    fn feeds(&self) -> Checked<Vec<(String, String)>> {
+        let example = "for example { dividends = \"growth\", interest = \"growth\" }";
+        let DeValue::Table(table) = &self.raw.value else {
+            return Err(self.wrong_type("a table of streams").help(example));
+        };
+        let mut feeds = Vec::new();
+        for stream in FEEDS {
+            match table.get(stream).map(|value| value.get_ref()) {
+                None => {}
+                Some(DeValue::String(layer)) => {
+                    feeds.push((stream.to_owned(), layer.to_string()));
+                }
+                Some(other) => {
+                    let found = word(other);
+                    let what = format!("{stream}: expected the name of a layer, found {found}");
+                    return Err(self.problem(what).help(example));
+                }
+            }
+        }
+        let odd = table
+            .keys()
+            .find(|key| !FEEDS.contains(&key.get_ref().as_ref()));
+        match odd {
+            Some(key) => {
+                let what = format!("there is no stream `{}` to feed", key.get_ref());
+                Err(self
+                    .problem(what)
+                    .help(format!("there are {}", FEEDS.join(" "))))
+            }
+            None => Ok(feeds),
+        }
     }
 
     /// `"first"`, `"last"`, or a number from 1.

@@ -7,6 +7,7 @@
 
 mod allocation;
 mod axis;
+mod layers;
 mod file;
 mod model;
 mod program;
@@ -435,10 +436,40 @@ pub struct Cashflow {
     pub grow: f64,
     /// Dated amounts.
     pub file: Option<PathBuf>,
+    /// The layer that it goes to or comes from; `None` for all of them.
+    pub into: Option<usize>,
     /// What becomes of a deposit.
     pub invest: Invest,
     /// Its name in reports.
     pub stream: String,
+}
+
+/// What a layer's income of each stream goes to: numbers of layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Feeds {
+    /// Dividends received.
+    pub dividends: Option<usize>,
+    /// Option premium.
+    pub premium: Option<usize>,
+    /// Interest on cash.
+    pub interest: Option<usize>,
+    /// Gains of closed trades.
+    pub gains: Option<usize>,
+}
+
+/// One `[[layer]]`: a strategy on a part of the account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Its name in reports.
+    pub name: String,
+    /// The file of its strategy.
+    pub file: PathBuf,
+    /// Its share of the account, of 1.
+    pub weight: f64,
+    /// Who receives its income.
+    pub feeds: Feeds,
+    /// The strategy, with the account, the cash and the days of the outer file.
+    pub strategy: Strategy,
 }
 
 /// `[benchmark]`.
@@ -566,6 +597,10 @@ pub struct Strategy {
     pub cash: CashTable,
     /// `[[cashflow]]` in file order.
     pub cashflows: Vec<Cashflow>,
+    /// `[[layer]]` in file order; empty for a strategy of its own.
+    pub layers: Vec<Layer>,
+    /// How often the layers are set back to their weights; `None` never.
+    pub rebalance_layers: Option<Every>,
     /// `[benchmark]`.
     pub benchmark: Benchmark,
     /// `[report]`.

@@ -15,7 +15,7 @@ use crate::strategy::{
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
     Overrides, Prices, RaiseCash, Rank, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size,
     SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
-    selector,
+    layers, selector,
 };
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,8 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
             hurdle: values.rate("cash.hurdle"),
         },
         cashflows: cashflows(&values, rows_of(&parts, "cashflow")),
+        layers: Vec::new(),
+        rebalance_layers: None,
         benchmark: benchmark(&values),
         report: report(&values),
         tax: tax(&values, parts.headings),
@@ -72,6 +74,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         sweep: sweep(&values, problems),
         assumptions: Vec::new(),
     };
+    layers::resolve(&values, &parts, &mut strategy, problems);
     check_names(&values, problems);
     check_model(&parts, &values, problems);
     check_selector(&parts, &strategy, problems);
@@ -147,7 +150,7 @@ impl Values<'_> {
         }
     }
 
-    fn path(&self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         match self.value(key) {
             Some(Value::Path(path)) => Some(path.clone()),
             _ => None,
@@ -477,7 +480,7 @@ fn costs(values: &Values<'_>) -> Costs {
 }
 
 impl CostPreset {
-    fn value(&self, key: &str) -> Option<f64> {
+    pub(super) fn value(&self, key: &str) -> Option<f64> {
         self.values.iter().find(|(k, _)| *k == key).map(|(_, x)| *x)
     }
 }
@@ -505,7 +508,7 @@ fn account(values: &Values<'_>) -> Account {
 }
 
 /// How often a repeated table stands in the file, or is begun by flags.
-fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
+pub(super) fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
     let headings = parts.headings.iter().map(|h| h.name.as_str());
     let keys = parts
         .tried
@@ -518,7 +521,7 @@ fn rows_of(parts: &Parts<'_>, table: &str) -> usize {
     rows.map(|row| row + 1).max().unwrap_or(0)
 }
 
-fn every(word: &str) -> Option<Every> {
+pub(super) fn every(word: &str) -> Option<Every> {
     Some(match word {
         "bar" => Every::Bar,
         "day" => Every::Day,
@@ -546,6 +549,7 @@ fn cashflows(values: &Values<'_>, rows: usize) -> Vec<Cashflow> {
             end: values.day(&key("end")),
             grow: values.number_or(&key("grow"), 0.0),
             file: values.path(&key("file")),
+            into: None,
             invest: match values.word(&key("invest")).as_str() {
                 "now" => Invest::Now,
                 "most_underweight" => Invest::MostUnderweight,

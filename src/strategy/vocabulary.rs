@@ -4,8 +4,8 @@
 
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
-    Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Fraction, Groups,
-    Path, Rate, Stretch, Symbols, Targets, Text, Weights, Whole,
+    Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Feeds, Fraction,
+    Groups, Path, Rate, Stretch, Symbols, Targets, Text, Weights, Whole,
 };
 
 /// What a key may be set to.
@@ -51,6 +51,8 @@ pub enum Kind {
     Expressions,
     /// A period of the calendar, or a stretch of time.
     Schedule,
+    /// Streams of income with the layer that receives each.
+    Feeds,
     /// The values of an axis of a sweep: a list, or a table of `from`, `to` and `step` or `count`.
     Axis,
     /// Lists of two symbols or more, at most so many each.
@@ -174,6 +176,9 @@ impl Kind {
             Kind::BarSize => "\"1m\" \"5m\" \"1h\" \"1d\" \"1w\" \"1mo\" and the like".to_owned(),
             Kind::Stretch => {
                 "\"5y\" \"6mo\" \"13w\" \"90d\" and the like, or a number of bars".to_owned()
+            }
+            Kind::Feeds => {
+                "table of dividends, premium, interest or gains = name of a layer".to_owned()
             }
             Kind::DayOfPeriod => "\"first\" \"last\" or a whole number 1 to 366".to_owned(),
             Kind::Groups { most: 2 } => "list of pairs of symbols".to_owned(),
@@ -340,7 +345,12 @@ pub static TABLES: &[Table] = &[
         "Which losses are sold for their tax, and what is bought instead",
         TAX_HARVEST,
     ),
-    later("layer", "Several strategies in one account"),
+    tables(
+        "layer",
+        "name",
+        "A strategy on a part of the account, one table each",
+        LAYER,
+    ),
     table(
         "walk_forward",
         "Parameters chosen on the past, judged on the future",
@@ -993,10 +1003,9 @@ const CASHFLOW: &[Key] = &[
     key(
         "into",
         Text,
-        Unset("the account as a whole"),
+        Unset("all layers by their share"),
         "The layer that receives or pays it",
-    )
-    .later(),
+    ),
     key(
         "invest",
         Choice(&["next_decision", "now", "most_underweight"]),
@@ -1010,6 +1019,44 @@ const CASHFLOW: &[Key] = &[
         "What reports call it",
     )
     .also(&["name"]),
+];
+
+const LAYER: &[Key] = &[
+    key(
+        "name",
+        Text,
+        Unset("must be given"),
+        "What reports call the layer",
+    )
+    .also(&["title"]),
+    key(
+        "strategy",
+        Path,
+        Unset("must be given"),
+        "The file of its strategy; relative to this file",
+    )
+    .also(&["file", "path", "source"]),
+    key(
+        "weight",
+        Kind::Number(above(0.0, LARGE)),
+        Number(1.0),
+        "Its part of the account, beside the weights of the others",
+    )
+    .also(&["share", "part"]),
+    key(
+        "feeds",
+        Feeds,
+        Unset("it keeps what it earns"),
+        "Which layer receives its dividends, premium, interest or gains",
+    )
+    .also(&["feed"]),
+    key(
+        "rebalance",
+        Choice(SCHEDULES),
+        Unset("never"),
+        "How often the layers are set back to their weights",
+    )
+    .also(&["every"]),
 ];
 
 const BENCHMARK: &[Key] = &[

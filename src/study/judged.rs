@@ -9,7 +9,7 @@ use crate::metrics::caveats::{Caveat, CaveatInputs, caveats};
 use crate::metrics::trial::{by_session, sessions_of};
 use crate::metrics::{
     ClosedTrade, Inputs, Metrics, Value, all, compute_only, drawdown_series, monthly_returns,
-    of_run, returns_of_account, returns_of_run, rolling_sharpe, yearly_returns,
+    of_run, returns_of_account, returns_of_layer, returns_of_run, rolling_sharpe, yearly_returns,
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
@@ -34,6 +34,8 @@ pub struct Judged {
     pub benchmarks: Vec<(String, Metrics)>,
     /// With `[account] each`: figures of every symbol's own account, without the bootstrap.
     pub each: Vec<(String, Metrics)>,
+    /// Figures of each layer.
+    pub layers: Vec<(String, Metrics)>,
     /// What the charts draw.
     pub curves: Curves,
     /// What to beware of.
@@ -131,6 +133,9 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
     let facts = facts(market, strategy, &outcome, &metrics);
     Judged {
         each: run.each.iter().map(|own| of_symbol(run, own)).collect(),
+        layers: (0..run.layers.runs.len())
+            .map(|of| of_layer(run, of))
+            .collect(),
         curves: curves(&outcome),
         caveats: caveats(&facts),
         stress: Stress::default(),
@@ -141,6 +146,38 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
         outcome,
         seed,
     }
+}
+
+/// Figures of one layer: its own returns, with transfers as its flows.
+fn of_layer(run: &Run, of: usize) -> (String, Metrics) {
+    let layer = &run.layers.runs[of];
+    let returns = returns_of_layer(layer);
+    let trades = run.trades.iter().zip(&run.layers.trades);
+    let trades =
+        trades.filter(|(trade, layer)| **layer == of && trade.status == TradeStatus::Closed);
+    let trades: Vec<ClosedTrade> = trades.map(|(trade, _)| ClosedTrade::from(trade)).collect();
+    let inputs = Inputs {
+        time: &run.time,
+        returns: &returns,
+        rate: &run.rate,
+        hurdle: &run.hurdle,
+        benchmark: None,
+        periods_a_year: run.periods_a_year,
+        bars_a_session: run.bars_a_session,
+        start_equity: Some(layer.start_equity),
+        end_equity: layer.equity.last().copied().or(Some(layer.start_equity)),
+        flows: &layer.flows,
+        weight: &[],
+        turnover: &[],
+        trades: Some(&trades),
+        money: None,
+        ambiguous_trades: None,
+        seed: bootstrap::SEED,
+    };
+    let is_resampled = |key: &str| ["sharpe_low", "sharpe_high"].contains(&key);
+    let keys = all().map(|row| row.key).filter(|key| !is_resampled(key));
+    let metrics = compute_only(&inputs, &keys.collect::<Vec<_>>());
+    (layer.name.clone(), metrics)
 }
 
 /// Figures of one symbol's own account.

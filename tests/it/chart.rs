@@ -590,6 +590,7 @@ fn income_chart(periods: usize, scale: f64) -> IncomeChart {
         value: scale * 4000.0 * (0.3 + walk.normal()),
     });
     IncomeChart {
+        layers: Vec::new(),
         title: "Dividend growers".into(),
         subtitle: "2013 to 2024, $100,000 at the start".into(),
         unit: "$".into(),

@@ -122,6 +122,9 @@ fn every_shipped_strategy_trades() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("strategies");
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".toml") {
+            continue;
+        }
         let strategy = strategy(&name);
         let market = read_market(&strategy, false).unwrap();
         let run = backtest(&market, &strategy).unwrap();

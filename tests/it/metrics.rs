@@ -833,6 +833,7 @@ fn a_run_is_measured_from_its_books() {
         holdings: vec![0.0, 551.0, 620.0],
         flows: vec![0.0, 0.0, 400.0],
         unpaid: Vec::new(),
+        layers: papertape::engine::Layers::default(),
         exposure: vec![0.0, 0.52, 0.36],
         traded: vec![0.0, 500.0, 290.0],
         rate: vec![0.0; 3],

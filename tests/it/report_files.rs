@@ -184,6 +184,7 @@ fn story() -> Run {
         holdings,
         flows: vec![0.0; 5],
         unpaid: Vec::new(),
+        layers: papertape::engine::Layers::default(),
         exposure,
         traded: vec![0.0, 5_000.0, 0.0, 5_500.0, 200.0],
         rate: vec![0.0; 5],

@@ -931,10 +931,10 @@ const MISTAKES: &[Mistake] = &[
         "",
     ),
     (
-        "[[layer]]\nname = \"a\"",
-        "[[layer]] is not yet",
-        "layer",
-        "",
+        "[[cashflow]]\namount = 5\nevery = \"month\"\ninto = \"core\"",
+        "`into` without a [[layer]]",
+        "\"core\"",
+        "leave it out",
     ),
     // Tables that may stand several times.
     (

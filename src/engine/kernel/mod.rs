@@ -433,6 +433,7 @@ pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
             prepared.wants_position(),
             "an exit or a stop that reads the open position",
         ),
+        (!strategy.layers.is_empty(), "layers"),
         (prepared.market.members.is_some(), "dated membership"),
         (strategy.rank.is_some(), "[rank]"),
         (strategy.weights.is_some(), "[weights]"),

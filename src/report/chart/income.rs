@@ -148,6 +148,11 @@ pub(super) fn draw(chart: &IncomeChart) -> Result<Picture> {
         page.section("By stream", hint.trim());
         waterfall(&mut page, &chart.totals, chart.total);
     }
+    if !chart.layers.is_empty() {
+        let hint = format!("{}, deposits and transfers among it", chart.unit);
+        page.section("By layer", hint.trim_start_matches(", "));
+        rows(&mut page, &chart.layers);
+    }
     if !chart.symbols.is_empty() {
         by_symbol(&mut page, chart);
     }
@@ -323,12 +328,18 @@ fn by_symbol(page: &mut Page, chart: &IncomeChart) {
         ),
     };
     page.section("By symbol", hint.trim_start_matches(", "));
+    let symbols: Vec<Amount> = symbols.into_iter().cloned().collect();
+    rows(page, &symbols);
+}
+
+/// One bar an amount.
+fn rows(page: &mut Page, amounts: &[Amount]) {
     let mut y = page.y - 5.0;
-    let largest = symbols.iter().fold(0.0_f64, |m, s| m.max(s.value.abs()));
-    let bars = Bars::new(page, symbols.iter().map(|s| s.value), largest);
+    let largest = largest(amounts, 0.0);
+    let bars = Bars::new(page, amounts.iter().map(|a| a.value), largest);
     let top = y;
-    for symbol in symbols {
-        bars.row(y, &symbol.name, (0.0, symbol.value), symbol.value, false);
+    for amount in amounts {
+        bars.row(y, &amount.name, (0.0, amount.value), amount.value, false);
         y += ROW;
     }
     bars.zero_line(top, y);

@@ -290,6 +290,8 @@ pub struct IncomeChart {
     pub totals: Vec<Amount>,
     /// Change of equity: the sum of `totals`.
     pub total: f64,
+    /// Total of each layer in file order; empty without layers.
+    pub layers: Vec<Amount>,
     /// Total of each symbol, any order; the twelve largest are drawn and the rest counted.
     pub symbols: Vec<Amount>,
     /// Small print.

@@ -33,6 +33,7 @@ impl EquityRow {
 pub(super) struct LedgerRow {
     pub(super) line: usize,
     pub(super) time: Micros,
+    pub(super) layer: String,
     pub(super) symbol: String,
     pub(super) kind: String,
     pub(super) quantity: f64,
@@ -271,6 +272,7 @@ fn ledger_row(row: &Row<'_>) -> Cell<LedgerRow> {
     Ok(LedgerRow {
         line: row.line(),
         time: row.moment("date")?,
+        layer: row.text("layer")?.to_string(),
         symbol: row.text("symbol")?.to_string(),
         kind: row.text("kind")?.to_string(),
         quantity: row.number("quantity")?,

@@ -269,7 +269,7 @@ const STREAMS: [(&str, &[&str]); 6] = [
     ("borrow", &["borrow"]),
     ("fees", &["commission"]),
     ("slippage", &["slippage"]),
-    ("flows", &["deposit", "withdrawal"]),
+    ("flows", &["deposit", "withdrawal", "transfer"]),
 ];
 
 fn income_follows_from_the_ledger(books: &Books) -> Check {

@@ -122,13 +122,23 @@ fn at_the_last_close(check: &mut Check, trade: &TradeRow, booked: Booked, scale:
 }
 
 fn replay(books: &Books, check: &mut Check) -> Vec<Booked> {
-    let mut symbols: BTreeMap<&str, Replay> = BTreeMap::new();
+    // A symbol that two layers hold is two holdings: the ledger says whose a trade is.
+    let mut layer_of: Vec<&str> = vec![""; books.trades.len()];
+    for row in &books.ledger {
+        let trade = row.trade.and_then(|number| number.checked_sub(1));
+        if let Some(layer) = trade.and_then(|trade| layer_of.get_mut(trade)) {
+            *layer = &row.layer;
+        }
+    }
+    let mut symbols: BTreeMap<(&str, &str), Replay> = BTreeMap::new();
     for (index, trade) in books.trades.iter().enumerate() {
-        symbols.entry(&trade.symbol).or_default().rows.push(index);
+        let key = (layer_of[index], trade.symbol.as_str());
+        symbols.entry(key).or_default().rows.push(index);
     }
     let mut booked = vec![Booked::default(); books.trades.len()];
     for row in &books.ledger {
-        let state = symbols.entry(&row.symbol).or_default();
+        let key = (row.layer.as_str(), row.symbol.as_str());
+        let state = symbols.entry(key).or_default();
         if row.kind == "split" {
             state.shares += row.quantity;
             if let Some(trade) = state.current() {
