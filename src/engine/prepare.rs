@@ -146,6 +146,8 @@ impl<'m> Prepared<'m> {
             interest: Vec::new(),
             index_yield: Vec::new(),
             decides: Vec::new(),
+            harvest_checks: Vec::new(),
+            members: Vec::new(),
             year_ends: Vec::new(),
             crossed: OnceCell::new(),
         };
