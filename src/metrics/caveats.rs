@@ -378,10 +378,7 @@ impl fmt::Display for Caveat {
                 f,
                 "The held-out days from {from} on were read. Whatever is chosen from now on has seen them: they judge nothing again."
             ),
-            Caveat::Interrupted { folds, planned } => write!(
-                f,
-                "Interrupted after {folds} of {planned} folds: the rest is missing. The same command with --resume goes on."
-            ),
+            Caveat::Interrupted { folds, planned } => interrupted(f, *folds, *planned),
             Caveat::FewFolds { folds } => few_folds(f, *folds),
             Caveat::AdjustedColumn { columns } => write!(
                 f,
@@ -399,6 +396,13 @@ impl fmt::Display for Caveat {
             ),
         }
     }
+}
+
+fn interrupted(f: &mut fmt::Formatter<'_>, folds: usize, planned: usize) -> fmt::Result {
+    write!(
+        f,
+        "Interrupted after {folds} of {planned} folds: the rest is missing. The same command with --resume goes on."
+    )
 }
 
 fn few_folds(f: &mut fmt::Formatter<'_>, folds: usize) -> fmt::Result {
