@@ -17,9 +17,10 @@ use papertape::strategy::{Overrides, Strategy};
 use papertape::study::judge_as_it_is;
 use papertape::study::sweep::{Choice, Field, Watch};
 use papertape::study::walk_forward::{
-    Candidates, Crossing, Objective, Walk, WalkOptions, Windows, folds_of, simulations,
+    Candidates, Crossing, Objective, Walk, WalkOptions, WalkPart, Windows, folds_of, simulations,
     walk_forward,
 };
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 /// Where walks go unless `--out` says otherwise: beside the runs, under a name of their own.
@@ -107,6 +108,28 @@ struct Keeping<'a> {
     dir: &'a Path,
     resume: bool,
     force: bool,
+}
+
+impl Keeping<'_> {
+    /// What is kept, and the parts that are there.
+    fn open(
+        &self,
+        strategy: &Strategy,
+        market: &Market,
+        (flags, seed): (Flags, u64),
+    ) -> Result<(Option<KeptWalk>, Vec<WalkPart>)> {
+        let record = contents::record_of_walk(strategy, market, flags, seed)?;
+        let (kept, parts) = kept::open(self.dir, &record, self.resume, self.force)?;
+        Ok((Some(kept), parts))
+    }
+}
+
+/// What a walk refuses it refuses again, so that its folds are of no use. (A full disk can be mended.)
+fn forgotten(kept: Option<KeptWalk>) -> Option<KeptWalk> {
+    if let Some(kept) = kept {
+        kept.done();
+    }
+    None
 }
 
 /// Ctrl-C is no success: what follows in a script expects the whole.
@@ -215,6 +238,14 @@ fn crossing(flags: &WalkFlags, strategy: &Strategy) -> Result<Option<Crossing>> 
     }))
 }
 
+/// The combinations that windows choose from.
+fn choice(field: &Field, seed: u64) -> Result<Choice> {
+    let sweep = &field.strategy.sweep;
+    let samples = sweep.samples.map(u64::from);
+    let seed = sweep.seed.map_or(seed, u64::from);
+    Choice::of(&field.space, sweep.method, samples, seed)
+}
+
 fn walked(
     field: &Field,
     crossing: Option<Crossing>,
@@ -225,24 +256,15 @@ fn walked(
     let strategy = &field.strategy;
     let windows = Windows::of(strategy)?;
     let market = engine::read_market(strategy, true)?;
-    let sweep = &strategy.sweep;
-    let (samples, drawn) = (
-        sweep.samples.map(u64::from),
-        sweep.seed.map_or(seed, u64::from),
-    );
-    let choice = Choice::of(&field.space, sweep.method, samples, drawn)?;
+    let choice = choice(field, seed)?;
     let candidates = Candidates::new(field, &market, &choice)?;
     let folds = located(folds_of(&candidates, &windows), strategy)?;
     let (kept, parts) = match keeping {
-        Some(Keeping { dir, resume, force }) => {
-            let record = contents::record_of_walk(strategy, &market, flags.clone(), seed)?;
-            let (kept, parts) = kept::open(dir, &record, resume, force)?;
-            (Some(kept), parts)
-        }
+        Some(keeping) => keeping.open(strategy, &market, (flags.clone(), seed))?,
         None => (None, Vec::new()),
     };
     let bar = progress(simulations(&candidates, folds.len(), crossing), io);
-    let cancel = interruption();
+    let (cancel, is_full) = (interruption(), Cell::new(false));
     let walked = walk_forward(
         &candidates,
         &WalkOptions {
@@ -255,11 +277,19 @@ fn walked(
                 progress: &|done| bar.inc(done),
             },
             kept: &parts,
-            keep: &|part| kept.as_ref().map_or(Ok(()), |kept| kept.keep(part)),
+            keep: &|part| {
+                let done = kept.as_ref().map_or(Ok(()), |kept| kept.keep(part));
+                is_full.set(done.is_err());
+                done
+            },
             folds_max: flags.walk_forward.as_ref().and_then(|walk| walk.folds),
         },
     );
     bar.finish_and_clear();
+    let kept = match walked.is_err() && !is_full.get() {
+        true => forgotten(kept),
+        false => kept,
+    };
     let (mut walk, mut outcome) = located(walked, strategy)?;
     if let Some(of_walk) = &mut flags.walk_forward {
         of_walk.folds = Some(walk.folds.len()).filter(|_| !walk.is_complete);

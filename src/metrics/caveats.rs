@@ -398,10 +398,7 @@ impl fmt::Display for Caveat {
                 f,
                 "The held-out days from {from} on were read. Whatever is chosen from now on has seen them: they judge nothing again."
             ),
-            Caveat::Interrupted { folds, planned } => write!(
-                f,
-                "Interrupted after {folds} of {planned} folds: the rest is missing. The same command with --resume goes on."
-            ),
+            Caveat::Interrupted { folds, planned } => interrupted(f, *folds, *planned),
             Caveat::FewFolds { folds } => few_folds(f, *folds),
             Caveat::AdjustedColumn { columns } => write!(
                 f,
@@ -430,6 +427,13 @@ fn closes_only(f: &mut fmt::Formatter<'_>, symbols: &[String]) -> fmt::Result {
         f,
         "Only closes of {}: opens, highs and lows are the close, so stops and next-open fills see no price between. Use full bars.",
         listed(symbols)
+    )
+}
+
+fn interrupted(f: &mut fmt::Formatter<'_>, folds: usize, planned: usize) -> fmt::Result {
+    write!(
+        f,
+        "Interrupted after {folds} of {planned} folds: the rest is missing. The same command with --resume goes on."
     )
 }
 

@@ -21,6 +21,8 @@ const PARTS: &str = "parts.jsonl";
 pub struct KeptWalk {
     folder: PathBuf,
     file: File,
+    /// The folder above was made for it.
+    is_alone: bool,
 }
 
 /// A part as a line has it.
@@ -96,6 +98,7 @@ pub fn open(
     force: bool,
 ) -> Result<(KeptWalk, Vec<WalkPart>)> {
     let folder = folder_of(dir);
+    let is_alone = folder.parent().is_some_and(|above| !above.exists());
     let shown = folder.display();
     let failed = |cause: io::Error| cannot(&folder, &cause);
     let old = fs::read(folder.join(RECORD)).ok();
@@ -136,7 +139,12 @@ pub fn open(
         .map_err(failed)?;
     file.set_len(whole).map_err(failed)?;
     file.seek(SeekFrom::End(0)).map_err(failed)?;
-    Ok((KeptWalk { folder, file }, parts))
+    let kept = KeptWalk {
+        folder,
+        file,
+        is_alone,
+    };
+    Ok((kept, parts))
 }
 
 /// The parts of whole lines, and how many bytes those are. The first line that is none ends them.
@@ -183,5 +191,9 @@ impl KeptWalk {
             let _ = fs::remove_file(self.folder.join(name));
         }
         let _ = fs::remove_dir(&self.folder);
+        if let Some(above) = self.folder.parent().filter(|_| self.is_alone) {
+            // It stays when there is anything in it.
+            let _ = fs::remove_dir(above);
+        }
     }
 }
