@@ -1,6 +1,7 @@
 //! From a market and a strategy to what the loop reads: universe, clock, signals, events, rates.
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
+use crate::engine::learned::learned;
 use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
@@ -12,13 +13,15 @@ use crate::market::{
 use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
 use crate::strategy::{Distance, Every, Rate, ScheduleDay, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What all accounts of one run share.
 pub(crate) struct Prepared<'m> {
-    pub(crate) market: &'m Market,
+    /// The market, with the forecast of the strategy's model if it has one.
+    pub(crate) market: Cow<'m, Market>,
     pub(crate) strategy: &'m Strategy,
     /// Market indices of the symbols that trade, ascending.
     pub(crate) universe: Vec<usize>,
@@ -66,8 +69,9 @@ impl<'m> Prepared<'m> {
     /// Symbols that the market lacks, expressions that do not type, a period without bars, rate
     /// files that cannot be read.
     pub(crate) fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
-        let universe = universe(market, strategy)?;
-        let clock = clock_of(market, &universe);
+        let market = learned(market, strategy)?;
+        let universe = universe(&market, strategy)?;
+        let clock = clock_of(&market, &universe);
         if strategy.data.members.is_some() && market.members.is_none() {
             return Err(Error::new(
                 Problem::new("the market was read without its members")
@@ -76,21 +80,17 @@ impl<'m> Prepared<'m> {
             ));
         }
         let (first, end) = bounds(&clock, strategy)?;
-        check_volume(market, strategy, &universe)?;
+        check_volume(&market, strategy, &universe)?;
         if !strategy.cashflows.is_empty() {
             let what = "[[cashflow]] is read, but no run has flows yet";
             return Err(Error::new(Problem::new(what).help("leave it out")));
         }
-        check_taxes(market, strategy, &universe)?;
+        check_taxes(&market, strategy, &universe)?;
         if strategy.data.missing_is_error {
-            check_missing(market, &universe, (clock[first], clock[end - 1]))?;
+            check_missing(&market, &universe, (clock[first], clock[end - 1]))?;
         }
-        let periods = if same_clock(&clock, &market.clock) {
-            market.periods.clone()
-        } else {
-            periods_a_year(&clock)
-        };
-        let (program, wanted) = compile(market, strategy)?;
+        let periods = periods_of(&market, &clock);
+        let (program, wanted) = compile(&market, strategy)?;
         let mut prepared = Prepared {
             market,
             strategy,
@@ -159,7 +159,7 @@ impl<'m> Prepared<'m> {
             (_, Some(weights)) => (weights.every.unwrap_or(Every::Bar), weights.day),
             (None, None) => (strategy.rules.every, last),
         };
-        self.decides = decisions(self.market, &self.clock, every, day);
+        self.decides = decisions(&self.market, &self.clock, every, day);
         Ok(())
     }
 
@@ -264,12 +264,12 @@ impl<'m> Prepared<'m> {
     fn columns(&self, program: &Program, tape: usize) -> Result<Columns> {
         let options = self.eval_options();
         if !program.crosses_symbols() {
-            return Ok(program.evaluate_one(self.market, tape, &options));
+            return Ok(program.evaluate_one(&self.market, tape, &options));
         }
         let all = match self.crossed.get() {
             Some(all) => all,
             None => {
-                let all = program.evaluate(self.market, &options)?;
+                let all = program.evaluate(&self.market, &options)?;
                 self.crossed.get_or_init(|| all)
             }
         };
@@ -292,7 +292,7 @@ impl<'m> Prepared<'m> {
                 }
             })
             .collect::<Vec<_>>();
-        let events = events(self.market, &self.clock, &symbols);
+        let events = events(&self.market, &self.clock, &symbols);
         Input {
             strategy: self.strategy,
             program: self.program.as_ref(),
@@ -405,7 +405,7 @@ impl<'m> Prepared<'m> {
 }
 
 /// The symbols that the strategy trades, as market indices.
-fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
+pub(crate) fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
     let of_selector = strategy.symbols_of_selector();
     let targets = strategy
         .weights
@@ -512,7 +512,7 @@ fn check_missing(market: &Market, universe: &[usize], (from, to): (Micros, Micro
 }
 
 /// The union of the universe's clocks.
-fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
+pub(crate) fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
     if universe.len() == market.tapes.len() {
         return market.clock.clone();
     }
@@ -534,12 +534,21 @@ fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
     Arc::new(clock)
 }
 
+/// Bars a year on a clock: a fact of the whole data where the clock is that of the market.
+pub(crate) fn periods_of(market: &Market, clock: &Arc<Vec<Micros>>) -> PeriodsAYear {
+    if same_clock(clock, &market.clock) {
+        market.periods.clone()
+    } else {
+        periods_a_year(clock)
+    }
+}
+
 fn same_clock(a: &Arc<Vec<Micros>>, b: &Arc<Vec<Micros>>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }
 
 /// Clock bar -> own bar, `None` when the two clocks are one.
-fn own_on(clock: &Arc<Vec<Micros>>, time: &Arc<Vec<Micros>>) -> Option<Arc<Vec<u32>>> {
+pub(crate) fn own_on(clock: &Arc<Vec<Micros>>, time: &Arc<Vec<Micros>>) -> Option<Arc<Vec<u32>>> {
     if same_clock(clock, time) {
         return None;
     }

@@ -8,6 +8,7 @@
 mod allocation;
 mod axis;
 mod file;
+mod model;
 mod program;
 mod resolve;
 mod review;
@@ -19,6 +20,7 @@ pub mod vocabulary;
 
 pub use allocation::{covariance, min_variance, risk_parity};
 pub use axis::{SweepAxis, SweepValue};
+pub use model::{CompiledModel, Model, Refit};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use selector::{Hold, Mix, Rank, RankWeight, Refuge, WeightMethod, Weights};
@@ -529,6 +531,8 @@ pub struct Strategy {
     pub params: Vec<(String, f64)>,
     /// `[series]` in file order.
     pub series: Vec<(String, ExprText)>,
+    /// `[model]`, if there is one.
+    pub model: Option<Model>,
     /// `[rules]`.
     pub rules: Rules,
     /// `[rank]`, when it is the selector.

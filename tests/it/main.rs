@@ -26,6 +26,7 @@ mod kernel;
 mod load;
 mod load_fuzz;
 mod metrics;
+mod model;
 mod overfit_verb;
 mod overfitting;
 mod peers;

@@ -396,6 +396,7 @@ fn assumptions_name_every_key_given_or_not() {
     let studies = [
         "sweep",
         "walk_forward",
+        "model",
         "tax",
         "tax.harvest",
         "rank",
@@ -820,9 +821,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[model]\nlearner = \"ridge\"",
-        "[model] is not yet",
+        "[model] has no `features`",
         "model",
-        "",
+        "roc(close, 63)",
     ),
     (
         "[sweep]\nn = [1, 2]",
@@ -1312,6 +1313,10 @@ fn the_vocabulary_agrees_with_itself() {
                 (Kind::Choice(words), Fallback::Word(word)) => assert!(words.contains(&word)),
                 (Kind::Flag, Fallback::Flag(_)) => {}
                 (Kind::Text | Kind::DayOfPeriod, Fallback::Word(_)) => {}
+                (Kind::Stretch, Fallback::Word(word)) => {
+                    assert!(word.starts_with(|c: char| c.is_ascii_digit()));
+                }
+                (Kind::Schedule, Fallback::Word(word)) => assert_eq!(word, "month"),
                 (_, Fallback::Unset(words)) => assert!(!words.is_empty()),
                 _ => panic!("{}: a default of another kind", row.name),
             }

@@ -27,7 +27,7 @@ impl Spots {
         let asked: Vec<_> = told.into_iter().flatten().collect();
         let [score, eligible, absolute] = told;
         let score = score?;
-        let is_told = program.is_told_by_spots(prepared.market, &asked);
+        let is_told = program.is_told_by_spots(&prepared.market, &asked);
         if prepared.decides.is_empty() || !prepared.members.is_empty() || !is_told {
             return None;
         }
@@ -45,7 +45,7 @@ impl Spots {
         let slots = tapes.len();
         let told = |id| {
             let mut values = vec![0.0; bars.len() * slots];
-            program.at_bars(prepared.market, id, &bars, tapes, |slot, column| {
+            program.at_bars(&prepared.market, id, &bars, tapes, |slot, column| {
                 for (number, value) in column.iter().enumerate() {
                     values[number * slots + slot] = *value;
                 }
