@@ -308,6 +308,9 @@ fn panel(run: &Run, market: &Market, tape: usize, series: &[DrawnSeries]) -> Sym
     let at = |bar: usize, price: f64| -> (Micros, f64) {
         let time = run.time[bar - run.first_bar];
         let own = bars.time.partition_point(|t| *t <= time).max(1) - 1;
+        // The average of many fills is no price of the first one's bar: the mark stands at its close.
+        let beyond = price < 0.85 * bars.low[own] || price > 1.15 * bars.high[own];
+        let price = if beyond { bars.close[own] } else { price };
         (time, price / scale.get(own).copied().unwrap_or(1.0))
     };
     let trades = run.trades.iter().filter(|trade| trade.symbol == tape);
