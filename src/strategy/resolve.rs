@@ -13,14 +13,9 @@ use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
-<<<<<<< HEAD
     Overrides, Prices, RaiseCash, Rank, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size,
     SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
     layers, selector,
-=======
-    Overrides, Prices, Rank, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod,
-    Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis, selector,
->>>>>>> rank
 };
 use std::path::{Path, PathBuf};
 
