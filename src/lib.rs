@@ -3,7 +3,7 @@
 //! The modules below stand in the order of the data's journey, and **a module uses only
 //! modules above it in this list** (`tests/it/architecture.rs` enforces it). Prices are read
 //! into a [`market::Market`]; [`indicators`] turn its columns into series; [`rules`] turn series
-//! into yes, no or a number; a [`strategy::Strategy`] says what to hold; [`execution`] turns
+//! into yes, no or a number, and [`learning`] into a forecast; a [`strategy::Strategy`] says what to hold; [`execution`] turns
 //! that into orders and fills; the [`portfolio`] keeps the books; the [`engine`] is the loop,
 //! the only place where time passes, with a leaner way for the trials of a sweep that is held equal
 //! to it; [`metrics`] turn its record into numbers; [`study`] runs many and says what the best of
@@ -13,6 +13,7 @@ pub mod error;
 pub mod units;
 mod lanes;
 pub mod instrument;
+pub mod learning;
 pub mod market;
 pub mod indicators;
 pub mod rules;

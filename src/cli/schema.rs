@@ -201,6 +201,17 @@ fn kind_schema(kind: Kind) -> Value {
             { "type": "string", "pattern": "^[1-9][0-9]*(d|w|mo|y)$" },
             { "type": "integer", "minimum": 1 },
         ] }),
+        Kind::Expressions => json!({
+            "type": "array",
+            "items": { "type": "string", "minLength": 1 },
+            "minItems": 1,
+            "uniqueItems": true,
+        }),
+        Kind::Schedule => json!({ "anyOf": [
+            { "enum": ["day", "week", "month", "quarter", "year"] },
+            { "type": "string", "pattern": "^[1-9][0-9]*(d|w|mo|y)$" },
+            { "type": "integer", "minimum": 1 },
+        ] }),
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }

@@ -47,7 +47,7 @@ pub fn simulate(market: &Market, strategy: &Strategy) -> Result<Outcome> {
 
 /// A run of the prepared strategy and the benchmarks over the same bars.
 pub(crate) fn beside_benchmarks(prepared: &Prepared<'_>, run: Run) -> Result<Outcome> {
-    let (market, strategy) = (prepared.market, prepared.strategy);
+    let (market, strategy) = (&*prepared.market, prepared.strategy);
     let mut left_out = Vec::new();
     let mut benchmarks = Vec::new();
     let wanted = &strategy.benchmark;
@@ -186,7 +186,7 @@ fn held(
     if sum > 0.0 && sum < asked {
         slots.iter_mut().for_each(|w| *w *= asked / sum);
     }
-    let market = prepared.market;
+    let market = &*prepared.market;
     let rebalance = if monthly {
         period_ends_of(
             &prepared.clock,

@@ -177,7 +177,7 @@ fn one(
     (slot, tape): (usize, usize),
     at: BarIndex,
 ) -> Result<Explanation> {
-    let (market, strategy) = (prepared.market, prepared.strategy);
+    let (market, strategy) = (&*prepared.market, prepared.strategy);
     let bars = &market.tapes[tape].bars;
     let own = sim.input.symbols[slot].own_bar(at).unwrap_or(0);
     let position = &sim.account.positions[slot];

@@ -2,7 +2,8 @@
 //!
 //! `prepare` turns market and strategy into columns, `simulate` walks one account through them
 //! bar by bar (`decide` and `fills` are its close and its open), `benchmark` runs what the
-//! strategy is measured against through the same loop, `explain` looks at one close of it.
+//! strategy is measured against through the same loop, `explain` looks at one close of it, `learned`
+//! fits its model before time begins, each fit on what was known by then.
 
 mod run;
 mod input;
@@ -11,6 +12,7 @@ mod simulate;
 mod fills;
 mod decide;
 mod later;
+mod learned;
 mod prepare;
 mod benchmark;
 mod source;
@@ -25,6 +27,7 @@ mod variation;
 pub use benchmark::{Outcome, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
+pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use placed::Placement;
 pub use repeated::{Conditions, Repeated};
 pub use run::{Ambiguous, Run, SymbolRun, TaxReport};
@@ -41,6 +44,7 @@ use crate::error::Result;
 use crate::market::Market;
 use crate::strategy::{Ambiguity, Strategy};
 use crate::units::{BarIndex, Micros};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -96,6 +100,8 @@ pub struct Outline {
     pub wanted: Vec<String>,
     /// What of the strategy the kernel does not carry, in a few words; `None` when it carries it.
     pub not_carried: Option<&'static str>,
+    /// The forecast of the strategy's `[model]` is not a column of the market: each run fits anew.
+    pub refits: bool,
 }
 
 /// Compiles a strategy against a market and says what its simulation would run over.
@@ -105,8 +111,12 @@ pub struct Outline {
 pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
     let prepared = Prepared::new(market, strategy)?;
     let periods = &prepared.periods;
+    // Whoever reads this market's columns would not find the forecast.
+    let is_learned = matches!(prepared.market, Cow::Owned(_));
+    let refits = is_learned.then_some("a [model] that the market was not read with");
     Ok(Outline {
-        not_carried: kernel::not_carried(&prepared),
+        not_carried: kernel::not_carried(&prepared).or(refits),
+        refits: is_learned,
         span: prepared.first..prepared.end,
         periods: (periods.bars_a_year, periods.bars_a_session),
         wanted: strategy

@@ -1,6 +1,7 @@
 //! From a market and a strategy to what the loop reads: universe, clock, signals, events, rates.
 
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
+use crate::engine::learned::learned;
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
@@ -11,13 +12,15 @@ use crate::market::{
 use crate::rules::{Columns, EvalOptions, ExprId, Mask, Program, Vocabulary};
 use crate::strategy::{Distance, Every, Rate, Signals as Sees, Strategy};
 use crate::units::{BarIndex, DAY_MICROS, Micros};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What all accounts of one run share.
 pub(crate) struct Prepared<'m> {
-    pub(crate) market: &'m Market,
+    /// The market, with the forecast of the strategy's model if it has one.
+    pub(crate) market: Cow<'m, Market>,
     pub(crate) strategy: &'m Strategy,
     /// Market indices of the symbols that trade, ascending.
     pub(crate) universe: Vec<usize>,
@@ -59,24 +62,21 @@ impl<'m> Prepared<'m> {
     /// Symbols that the market lacks, expressions that do not type, a period without bars, rate
     /// files that cannot be read.
     pub(crate) fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
-        let universe = universe(market, strategy)?;
-        let clock = clock_of(market, &universe);
+        let market = learned(market, strategy)?;
+        let universe = universe(&market, strategy)?;
+        let clock = clock_of(&market, &universe);
         let (first, end) = bounds(&clock, strategy)?;
-        check_volume(market, strategy, &universe)?;
+        check_volume(&market, strategy, &universe)?;
         if !strategy.cashflows.is_empty() {
             let what = "[[cashflow]] is read, but no run has flows yet";
             return Err(Error::new(Problem::new(what).help("leave it out")));
         }
-        check_taxes(market, strategy, &universe)?;
+        check_taxes(&market, strategy, &universe)?;
         if strategy.data.missing_is_error {
-            check_missing(market, &universe, (clock[first], clock[end - 1]))?;
+            check_missing(&market, &universe, (clock[first], clock[end - 1]))?;
         }
-        let periods = if same_clock(&clock, &market.clock) {
-            market.periods.clone()
-        } else {
-            periods_a_year(&clock)
-        };
-        let (program, wanted) = compile(market, strategy)?;
+        let periods = periods_of(&market, &clock);
+        let (program, wanted) = compile(&market, strategy)?;
         let mut prepared = Prepared {
             market,
             strategy,
@@ -200,12 +200,12 @@ impl<'m> Prepared<'m> {
     fn columns(&self, program: &Program, tape: usize) -> Result<Columns> {
         let options = self.eval_options();
         if !program.crosses_symbols() {
-            return Ok(program.evaluate_one(self.market, tape, &options));
+            return Ok(program.evaluate_one(&self.market, tape, &options));
         }
         let all = match self.crossed.get() {
             Some(all) => all,
             None => {
-                let all = program.evaluate(self.market, &options)?;
+                let all = program.evaluate(&self.market, &options)?;
                 self.crossed.get_or_init(|| all)
             }
         };
@@ -227,7 +227,7 @@ impl<'m> Prepared<'m> {
                 }
             })
             .collect::<Vec<_>>();
-        let events = events(self.market, &self.clock, &symbols);
+        let events = events(&self.market, &self.clock, &symbols);
         Input {
             strategy: self.strategy,
             program: self.program.as_ref(),
@@ -333,7 +333,7 @@ impl<'m> Prepared<'m> {
 }
 
 /// The symbols that the strategy trades, as market indices.
-fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
+pub(crate) fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
     if strategy.data.symbols.is_empty() {
         return Ok((0..market.tapes.len()).collect());
     }
@@ -430,7 +430,7 @@ fn check_missing(market: &Market, universe: &[usize], (from, to): (Micros, Micro
 }
 
 /// The union of the universe's clocks.
-fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
+pub(crate) fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
     if universe.len() == market.tapes.len() {
         return market.clock.clone();
     }
@@ -452,12 +452,21 @@ fn clock_of(market: &Market, universe: &[usize]) -> Arc<Vec<Micros>> {
     Arc::new(clock)
 }
 
+/// Bars a year on a clock: a fact of the whole data where the clock is that of the market.
+pub(crate) fn periods_of(market: &Market, clock: &Arc<Vec<Micros>>) -> PeriodsAYear {
+    if same_clock(clock, &market.clock) {
+        market.periods.clone()
+    } else {
+        periods_a_year(clock)
+    }
+}
+
 fn same_clock(a: &Arc<Vec<Micros>>, b: &Arc<Vec<Micros>>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }
 
 /// Clock bar -> own bar, `None` when the two clocks are one.
-fn own_on(clock: &Arc<Vec<Micros>>, time: &Arc<Vec<Micros>>) -> Option<Arc<Vec<u32>>> {
+pub(crate) fn own_on(clock: &Arc<Vec<Micros>>, time: &Arc<Vec<Micros>>) -> Option<Arc<Vec<u32>>> {
     if same_clock(clock, time) {
         return None;
     }

@@ -1,7 +1,8 @@
 //! Reading the data that a strategy names: the files, the symbols it needs, the bars it asks for.
 
+use crate::engine::learned::learned;
 use crate::error::{Error, Problem, Result};
-use crate::market::{Calendar, Holdout, Interval, Market, ReadOptions, date_of, midnight};
+use crate::market::{Calendar, Holdout, Interval, Learned, Market, ReadOptions, date_of, midnight};
 use crate::strategy::{BarSize, CalendarName, Prices, Strategy, Stretch};
 use crate::units::{DAY_MICROS, Micros};
 use chrono::{Days, Months, NaiveDate};
@@ -9,12 +10,14 @@ use chrono::{Days, Months, NaiveDate};
 /// Reads the market of a strategy: its symbols and those that its benchmark and its expressions
 /// name, at its bar size, under its calendar, raw or adjusted. `hash` asks for the files' SHA-256.
 ///
+/// A `[model]` is fitted here, so that whatever reads the market reads its forecast.
+///
 /// This is the one place where `[walk_forward] holdout` is sealed: its bars are not in the market
 /// unless the strategy was read with `open_holdout`, so nothing that is done with it can see them.
 ///
 /// # Errors
 /// No `data.source`, files that cannot be read or hold bad rows, symbols that are not there,
-/// `missing = "error"` and a missing bar.
+/// `missing = "error"` and a missing bar, a model that cannot be fitted once.
 pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
     let data = &strategy.data;
     let source = data.source.as_ref().ok_or_else(|| {
@@ -55,7 +58,41 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
             market = market.resampled(interval)?;
         }
     }
-    sealed(market, strategy)
+    taught(sealed(market, strategy)?, strategy)
+}
+
+/// The market with the forecast of the strategy's model, if it has one.
+fn taught(market: Market, strategy: &Strategy) -> Result<Market> {
+    if strategy.model.is_none() {
+        return Ok(market);
+    }
+    let market = learned(&market, strategy)?.into_owned();
+    match &market.learned {
+        Some(learned) if learned.fits.is_empty() => Err(never_fitted(strategy, learned)),
+        _ => Ok(market),
+    }
+}
+
+/// Why no fit could be made.
+fn never_fitted(strategy: &Strategy, learned: &Learned) -> Error {
+    let window = strategy.model.as_ref().map(|model| model.fit_window);
+    let window = window.map_or(String::new(), |window| window.to_string());
+    let problem = match learned.not_made {
+        0 => Problem::new(format!(
+            "the data never reach back {window}, the first time that the model would be fitted"
+        ))
+        .help("a shorter model.fit_window, or more data"),
+        _ => Problem::new(format!(
+            "the model could not be fitted once: {window} hold at most {} rows with all features and an outcome, of {} that it needs",
+            learned.rows_most, learned.rows_min
+        ))
+        .help("a longer model.fit_window, fewer features or such that look back less far, more symbols; for learner = \"logistic\" a target that is not always the same"),
+    };
+    Error::new(
+        problem
+            .in_file(&strategy.source.name)
+            .at_column("model.fit_window"),
+    )
 }
 
 /// The market without the stretch that the strategy holds out: the last before the end of the data

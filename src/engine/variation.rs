@@ -226,7 +226,7 @@ fn delay(signals: &mut Signals) {
 /// Last clock bar of each session, by the same rule as the schedule itself; bars that are no
 /// shorter than a session are their own.
 fn session_ends(prepared: &Prepared<'_>) -> Vec<BarIndex> {
-    let market = prepared.market;
+    let market = &*prepared.market;
     if !market.interval.is_intraday() {
         return (0..prepared.clock.len()).collect();
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 impl Market {
     /// The market without its future: bars up to `moment`, and the actions that had been declared.
+    /// A learned column is taken out, so that it has to be learned anew from what is left.
     ///
     /// Symbols without a bar so far stay, without bars, as they take part in the size of a
     /// position. Calendar, bar size and bars a year are facts about the data, not prices: they stay
@@ -15,6 +16,7 @@ impl Market {
         let upto = |time: &[Micros]| time.partition_point(|t| *t <= moment);
         let bars = upto(&self.clock);
         let clock = Arc::new(self.clock[..bars].to_vec());
+        let observed = self.without_learned();
         let tape = |tape: &Tape| {
             let mut own = tape.bars.slice(0..upto(&tape.bars.time));
             if own.len() == bars {
@@ -30,13 +32,13 @@ impl Market {
         };
         let actions = self.actions.iter();
         Market {
-            tapes: self.tapes.iter().map(tape).collect(),
+            tapes: observed.tapes.iter().map(tape).collect(),
             clock: clock.clone(),
             actions: actions
                 .filter(|action| action.known_from(self.calendar) <= moment)
                 .cloned()
                 .collect(),
-            ..self.clone()
+            ..observed.clone()
         }
     }
 }

@@ -17,6 +17,7 @@ mod resample;
 mod seal;
 pub mod audit;
 mod coverage;
+mod learned;
 
 pub use actions::{Action, ActionKind, DECLARED_SESSIONS, adjusted, read_actions, seen_splits};
 pub use bars::{Bars, Column, show_time};
@@ -25,6 +26,7 @@ pub use calendar::{
     period_starts, periods_a_year, time_of_day,
 };
 pub use coverage::{Coverage, SymbolCoverage, coverage};
+pub use learned::{Learned, LearnedFit, MODEL};
 pub use load::{RawTape, ReadOptions, read_raw};
 pub use resample::{Resampled, resample};
 pub use save::{Cells, Imported, import, write_table, write_table_in_parts};
@@ -71,6 +73,8 @@ pub struct Market {
     pub notes: Vec<String>,
     /// The stretch at the end that a strategy keeps for one last look, if it keeps one.
     pub holdout: Option<Holdout>,
+    /// How the column [`MODEL`] was learned, if there is one.
+    pub learned: Option<Arc<Learned>>,
 }
 
 impl Market {

@@ -29,7 +29,8 @@ impl Market {
                 ..tape.clone()
             })
         };
-        let tapes: Vec<Tape> = self.tapes.iter().filter_map(kept).collect();
+        let observed = self.without_learned();
+        let tapes: Vec<Tape> = observed.tapes.iter().filter_map(kept).collect();
         if tapes.is_empty() {
             return Err(Error::new(
                 Problem::new(format!("no bar before {}", show_time(moment)))

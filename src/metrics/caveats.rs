@@ -147,6 +147,36 @@ pub enum Caveat {
         /// How many.
         folds: usize,
     },
+    /// A model was not fitted at some of its refits.
+    ModelFitsMissing {
+        /// How many of them.
+        missing: usize,
+        /// Refits in all.
+        refits: usize,
+        /// Rows that were there, at most.
+        rows: usize,
+        /// Rows that a fit needs.
+        rows_min: usize,
+    },
+    /// Forecasts that are better than forecasts are.
+    ModelTooGood {
+        /// Correlation with the outcome, out of sample.
+        ic: f64,
+    },
+    /// Forecasts that did not go with the outcomes.
+    ModelSaysNothing {
+        /// Correlation with the outcome, out of sample, if there is one.
+        ic: Option<f64>,
+    },
+    /// Simpler forecasts did as well.
+    ModelBeaten {
+        /// The feature that did so alone, if it did.
+        by_feature: Option<String>,
+        /// Coins that ended below the model.
+        coins_beaten: usize,
+        /// All of them.
+        coins: usize,
+    },
     /// A benchmark holds less than its name says.
     BenchmarkIncomplete {
         /// Symbols left out.
@@ -281,6 +311,10 @@ impl Caveat {
             Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
             Caveat::BenchmarkIncomplete { .. } => "benchmark_incomplete",
+            Caveat::ModelFitsMissing { .. } => "model_fits_missing",
+            Caveat::ModelTooGood { .. } => "model_too_good",
+            Caveat::ModelSaysNothing { .. } => "model_says_nothing",
+            Caveat::ModelBeaten { .. } => "model_beaten",
         }
     }
 }
@@ -336,22 +370,73 @@ impl fmt::Display for Caveat {
                 f,
                 "The held-out days from {from} on were read. Whatever is chosen from now on has seen them: they judge nothing again."
             ),
-            Caveat::FewFolds { folds } => write!(
-                f,
-                "Only {}: one lucky window decides. Shorten the test windows, or give more data.",
-                if *folds == 1 { "1 fold".to_owned() } else { format!("{folds} folds") }
-            ),
+            Caveat::FewFolds { folds } => few_folds(f, *folds),
             Caveat::AdjustedColumn { columns } => write!(
                 f,
                 "Rules read {}: adjusted prices know of later splits and dividends. Use close with [data] actions.",
                 listed(columns)
             ),
+            Caveat::ModelFitsMissing { .. }
+            | Caveat::ModelTooGood { .. }
+            | Caveat::ModelSaysNothing { .. }
+            | Caveat::ModelBeaten { .. } => of_model(f, self),
             Caveat::BenchmarkIncomplete { symbols } => write!(
                 f,
                 "The benchmark leaves out {}, without a bar on the first day. Start later for a fair comparison.",
                 listed(symbols)
             ),
         }
+    }
+}
+
+fn few_folds(f: &mut fmt::Formatter<'_>, folds: usize) -> fmt::Result {
+    let folds = match folds {
+        1 => "1 fold".to_owned(),
+        _ => format!("{folds} folds"),
+    };
+    write!(
+        f,
+        "Only {folds}: one lucky window decides. Shorten the test windows, or give more data."
+    )
+}
+
+/// The sentences about a model.
+fn of_model(f: &mut fmt::Formatter<'_>, caveat: &Caveat) -> fmt::Result {
+    match caveat {
+        Caveat::ModelFitsMissing {
+            missing,
+            refits,
+            rows,
+            rows_min,
+        } => write!(
+            f,
+            "{missing} of {refits} refits of the model could not be made, with at most {rows} rows of {rows_min} or one outcome only: the fit before went on. Lengthen model.fit_window."
+        ),
+        Caveat::ModelTooGood { ic } => write!(
+            f,
+            "Forecasts that go with what came at a correlation of {ic:.2} are too good. Look for later prices in the features: `papertape check`."
+        ),
+        Caveat::ModelSaysNothing { ic: Some(ic) } => write!(
+            f,
+            "Out of sample the forecasts did not go with what came: correlation {ic:.3}. What the run earned, the model did not."
+        ),
+        Caveat::ModelSaysNothing { ic: None } => f.write_str(
+            "Out of sample the forecasts never varied: the model learned nothing. What the run earned, it did not.",
+        ),
+        Caveat::ModelBeaten {
+            by_feature,
+            coins_beaten,
+            coins,
+        } => {
+            if let Some(feature) = by_feature {
+                write!(f, "The single feature `{feature}` ended no lower than the model. ")?;
+            }
+            write!(
+                f,
+                "The model ended above {coins_beaten} of {coins} coins. Learning that adds nothing is better left out."
+            )
+        }
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::report::manifest::{
     self, Assumption, FileHash, Flags, LedgerCopy, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
-use crate::report::{csv, json, pictures, walk_forward};
+use crate::report::{csv, json, learning, pictures, walk_forward};
 use crate::strategy::{Rate, Strategy};
 use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};
@@ -79,6 +79,10 @@ fn tables_and_charts(
         ("ledger.csv".to_string(), csv::ledger(run)),
         ("income.csv".to_string(), csv::income(run)),
     ];
+    if let Some(learned) = &market.learned {
+        let fits = learning::csv(learned, summary.period.is_intraday);
+        files.push(("fits.csv".to_string(), fits));
+    }
     if !run.each.is_empty() {
         let name = "equity_by_symbol.csv".to_string();
         files.push((name, csv::equity_by_symbol(run)));

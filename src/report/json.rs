@@ -6,6 +6,7 @@
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::{Metrics, all};
 use crate::portfolio::Stream;
+use crate::report::learning;
 use crate::report::manifest::SCHEMA;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
@@ -39,6 +40,9 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
         "stress": stress::object(&summary.stress),
         "files": files,
     });
+    if let (Some(learning), Some(object)) = (&summary.learning, object.as_object_mut()) {
+        object.insert("model".to_string(), learning::object(learning));
+    }
     if !summary.each.is_empty()
         && let Some(object) = object.as_object_mut()
     {

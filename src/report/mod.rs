@@ -11,6 +11,7 @@ pub mod figure;
 pub mod folder;
 pub mod json;
 pub mod judgement;
+pub mod learning;
 pub mod manifest;
 pub mod returns;
 pub mod pictures;

@@ -11,10 +11,11 @@ use crate::report::chart::{
     StressRow, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
 };
 use crate::report::figure;
+use crate::report::learning;
 use crate::report::stress;
 use crate::report::summary::Summary;
 use crate::report::text::stream_label;
-use crate::study::{DrawnSeries, Judged, Stress, StressLine, StressResult};
+use crate::study::{DrawnSeries, Judged, Learning, Stress, StressLine, StressResult};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -123,6 +124,7 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
         income: streams(summary),
         income_total: summary.change_of_equity(),
         stress: stress_box(&judged.stress),
+        learning: summary.learning.as_ref().map(learning_box),
         overfitting: None,
         assumptions: conventions.join(" "),
         caveats: summary.caveats.iter().map(|c| c.text.clone()).collect(),
@@ -212,6 +214,21 @@ fn stress_box(found: &Stress) -> Option<StressBox> {
         heads: HEADS.map(|(_, words)| words.to_string()).into(),
         rows,
     })
+}
+
+/// The three equities that say whether learning was worth it, under the model's scores.
+fn learning_box(found: &Learning) -> StressBox {
+    let row = |(label, equity, note): (String, f64, String)| StressRow {
+        label,
+        cells: vec![figure::grouped(equity, 0)],
+        note,
+        worst: false,
+    };
+    StressBox {
+        headline: typeset(&learning::headline(found)),
+        heads: vec!["End equity".to_owned()],
+        rows: learning::equities(found).into_iter().map(row).collect(),
+    }
 }
 
 /// The minus of print, as the axes have it.

@@ -12,7 +12,7 @@ use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
 use crate::strategy::Strategy;
-use crate::study::{Judged, Stress};
+use crate::study::{Judged, Learning, Stress};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 
@@ -124,6 +124,8 @@ pub struct Summary {
     pub caveats: Vec<Warning>,
     /// The same strategy under each assumption that flatters it.
     pub stress: Stress,
+    /// What its model learned, beside its rivals.
+    pub learning: Option<Learning>,
 }
 
 impl Summary {
@@ -152,6 +154,7 @@ impl Summary {
             ambiguous: run.ambiguous,
             caveats: judged.caveats.iter().map(warning).collect(),
             stress: judged.stress.clone(),
+            learning: judged.learning.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::metrics::{Metrics, Unit, all, find};
 use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::figure;
+use crate::report::learning;
 use crate::report::stress;
 use crate::report::summary::Summary;
 
@@ -90,6 +91,7 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     income(&mut page, summary);
     orders(&mut page, summary);
     ambiguity(&mut page, summary);
+    learned(&mut page, summary);
     under_stress(&mut page, summary);
     caveats(&mut page, summary);
     files(&mut page, written);
@@ -437,6 +439,44 @@ fn ambiguity(page: &mut Page, summary: &Summary) {
             figure::money(band.best)
         ),
     );
+}
+
+/// What the model learned, and the three equities that say whether it was worth it.
+fn learned(page: &mut Page, summary: &Summary) {
+    let Some(learning) = &summary.learning else {
+        return;
+    };
+    page.heading("What the model learned");
+    for (question, words) in learning::in_words(learning) {
+        page.wrapped(&format!("  {}", left(question, 15)), &words);
+    }
+    page.line("");
+    page.line(&format!(
+        "  {}{}{}",
+        left("Feature", 40),
+        right(learning::weight_name(learning), 18),
+        right("same sign", 14)
+    ));
+    for row in learning::features(learning) {
+        let name = shortened(row.name, 39);
+        let line = format!(
+            "  {}{}{}",
+            left(&name, 40),
+            right(&row.weight, 18),
+            right(&row.same_sign, 14)
+        );
+        page.line(&line);
+    }
+    page.line("");
+    for (name, equity, note) in learning::equities(learning) {
+        let name = shortened(&name, 39);
+        let money = figure::money(equity);
+        page.line(&format!(
+            "  {}{}  {note}",
+            left(&name, 40),
+            right(&money, 18)
+        ));
+    }
 }
 
 /// The worst of the assumptions that flatter the strategy; `stress` prints all of them.

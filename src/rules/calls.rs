@@ -2,6 +2,7 @@
 
 use super::check::{Compiler, Scope, is_word};
 use super::functions::{self, Builds, Function, Takes};
+use super::future;
 use super::names;
 use super::parse::{Syntax, Tree};
 use super::plan::{Arithmetic, Call, ExprId, Kind, Op, Unary};
@@ -375,6 +376,10 @@ fn build<'a>(
         (Builds::ZRank, [Read::Node(x)]) => Op::ZRank(*x),
         (Builds::IvRank, [Read::Whole(n)]) => return iv_rank(compiler, scope, *n, span),
         (Builds::Random, [Read::Real(seed)]) => Op::Random((seed + 0.0).to_bits()),
+        (Builds::ForwardReturn, [Read::Whole(n)]) => {
+            future::may_stand(compiler, scope, span)?;
+            Op::Forward(*n)
+        }
         // Every row's arguments were read as it says; nothing else is left.
         _ => return None,
     };

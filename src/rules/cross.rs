@@ -6,11 +6,12 @@
 
 use super::EvalOptions;
 use super::eval::{self, Given};
+use super::future;
 use super::plan::{ExprId, Op, Plan};
 use crate::market::{Column, Market};
 use std::sync::Arc;
 
-/// The ranks that `roots` need, by tape and node.
+/// The ranks, and the returns to come, that `roots` need, by tape and node.
 pub(super) fn ranks(
     plan: &Plan,
     market: &Market,
@@ -18,12 +19,17 @@ pub(super) fn ranks(
     roots: &[ExprId],
 ) -> Vec<Given> {
     let needed = plan.needed(roots.iter().copied(), |_| false);
+    let ahead = future::returns(plan, market, options, &needed);
     let is_rank = |id: &ExprId| matches!(plan.op(*id), Op::Rank(_) | Op::ZRank(_));
     let ranks: Vec<ExprId> = needed.into_iter().filter(is_rank).collect();
-    if ranks.is_empty() {
+    let is_plain = ranks.is_empty() && ahead.is_empty();
+    if is_plain {
         return vec![Given::new(); market.tapes.len()];
     }
     let mut given: Vec<Given> = vec![vec![None; plan.nodes.len()]; market.tapes.len()];
+    for (tape, id, column) in ahead {
+        given[tape][id.index()] = Some(column);
+    }
     // A rank of a rank needs the inner one of every symbol first.
     let deepest = ranks
         .iter()

@@ -238,7 +238,10 @@ impl<'a> Bench<'a> {
             Op::Coarse(inner, frame) => self.spread(inner, frame, view),
             // A rank is given, what reads a position is asked bar by bar, and a part stands in
             // another plan.
-            Op::Rank(_) | Op::ZRank(_) | Op::Position(_) | Op::Part(_) => Data::Level(f64::NAN),
+            // So is a return to come.
+            Op::Rank(_) | Op::ZRank(_) | Op::Position(_) | Op::Part(_) | Op::Forward(_) => {
+                Data::Level(f64::NAN)
+            }
         }
     }
 

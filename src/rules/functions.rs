@@ -61,6 +61,7 @@ pub(super) enum Builds {
     ZRank,
     IvRank,
     Random,
+    ForwardReturn,
     Clock(Clock),
     Position(Position),
 }
@@ -294,6 +295,16 @@ static ROWS: &[Function] = &[
         takes: &[Takes::Constant],
         builds: Builds::Random,
         ..ARITHMETIC
+    },
+    Function {
+        name: "forward_return",
+        signature: "forward_return(n)",
+        title: "return over the next n bars, which only [model] target may ask for",
+        formula: "close n bars later / close - 1, splits and (with signals = \"total_return\") dividends taken out",
+        warmup: "every bar but the last n",
+        takes: &[Takes::Bars],
+        builds: Builds::ForwardReturn,
+        family: "learning",
     },
     Function {
         name: "year",

@@ -40,6 +40,7 @@ mod cross;
 mod eval;
 mod family;
 mod functions;
+mod future;
 mod lex;
 mod mask;
 mod names;
@@ -55,9 +56,11 @@ pub use calls::signature;
 pub use constraint::Constraint;
 pub use family::{Family, Parts, Values};
 pub use functions::{Function, functions};
+pub use future::TARGET;
 pub use mask::Mask;
 pub use plan::{ExprId, Kind};
 pub use position::Held;
+pub(crate) use random::{draw, stream};
 pub use trace::{Step, Value};
 
 use crate::error::{Problem, Result};
@@ -223,6 +226,20 @@ impl Program {
     /// `[n]` below the expression. Coarser bars are counted as 5 sessions a week, 21 a month.
     pub fn warmup(&self, id: ExprId) -> usize {
         self.plan.node(id).warmup
+    }
+
+    /// Bars that an expression looks ahead: the longest `forward_return` in it; `None` for one that
+    /// is known at its own close. Only a model's target looks ahead.
+    pub fn horizon(&self, id: ExprId) -> Option<u32> {
+        let ahead = |id: ExprId| match self.plan.op(id) {
+            Op::Forward(n) => Some(n),
+            _ => None,
+        };
+        self.plan
+            .needed([id], |_| false)
+            .into_iter()
+            .filter_map(ahead)
+            .max()
     }
 
     /// Whether an expression reads a column of the data, by its lower-case name, of its own or of

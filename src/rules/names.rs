@@ -5,6 +5,7 @@ use super::functions::{self, Builds, ELSEWHERE};
 use super::plan::{Base, ExprId, Op, Source};
 use crate::error::{Problem, nearest};
 use crate::indicators;
+use crate::market::MODEL;
 use std::ops::Range;
 
 /// Longer words are not compared with the known ones.
@@ -173,6 +174,9 @@ fn unknown_name(compiler: &mut Compiler<'_>, scope: Scope<'_>, span: &Range<usiz
         None => {
             let problem = Problem::new(format!("unknown name `{name}`")).label("no such name");
             match suggestion(compiler, name, scope.request.position) {
+                _ if name == MODEL => {
+                    problem.help("a forecast needs a table [model] with features and a target")
+                }
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
                 None => problem.help(format!("columns are {}", columns_in_words(compiler))),
             }

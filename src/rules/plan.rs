@@ -101,6 +101,8 @@ pub(super) enum Op {
     Clock(Clock),
     /// The bits of the seed.
     Random(u64),
+    /// The return over that many bars to come; only a model's target may hold one.
+    Forward(u32),
     Unary(Unary, ExprId),
     Arithmetic(Arithmetic, ExprId, ExprId),
     Greater(ExprId, ExprId),
@@ -135,6 +137,7 @@ impl Op {
             | Op::Position(_)
             | Op::Clock(_)
             | Op::Random(_)
+            | Op::Forward(_)
             | Op::Part(_) => [None; 3],
             Op::Unary(_, a)
             | Op::Not(a)

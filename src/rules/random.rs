@@ -21,14 +21,14 @@ fn absorbed(state: u64, word: u64) -> u64 {
 }
 
 /// The stream of a seed (the bits of a number) and a symbol.
-pub(super) fn stream(seed: u64, symbol: &str) -> u64 {
+pub(crate) fn stream(seed: u64, symbol: &str) -> u64 {
     let start = absorbed(symbol.len() as u64, seed);
     let bytes = symbol.bytes();
     bytes.fold(start, |state, byte| absorbed(state, u64::from(byte)))
 }
 
 /// The draw of a stream at a moment: evenly from [0, 1), in steps of 2^-53.
-pub(super) fn draw(stream: u64, time: Micros) -> f64 {
+pub(crate) fn draw(stream: u64, time: Micros) -> f64 {
     let word = absorbed(stream, time.cast_unsigned());
     (word >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -34,6 +34,7 @@ pub(super) enum Value {
     Rate(Rate),
     Distance(Distance),
     Expression(ExprText),
+    Expressions(Vec<ExprText>),
     Symbols(Vec<String>),
     Weights(Vec<(String, f64)>),
     Bar(BarSize),
@@ -677,6 +678,8 @@ impl Reader<'_> {
             Kind::BarSize => Value::Bar(self.bar()?),
             Kind::Stretch => Value::Stretch(self.stretch()?),
             Kind::DayOfPeriod => Value::DayOfPeriod(self.day_of_period()?),
+            Kind::Expressions => Value::Expressions(self.expressions()?),
+            Kind::Schedule => self.schedule()?,
             Kind::Axis => Value::Axis(self.axis()?),
             Kind::Groups { most } => Value::Groups(self.groups(most)?),
         })
@@ -909,6 +912,62 @@ impl Reader<'_> {
             span,
             key: self.full.to_owned(),
         })
+    }
+
+    /// A list of expressions, each with its place.
+    fn expressions(&self) -> Checked<Vec<ExprText>> {
+        let expected = "a list of expressions";
+        let DeValue::Array(items) = &self.raw.value else {
+            let example = "[\"roc(close, 63)\", \"rsi(14)\"]";
+            return Err(self
+                .wrong_type(expected)
+                .help(format!("a list stands in brackets: {example}")));
+        };
+        let mut list: Vec<ExprText> = Vec::new();
+        for item in items {
+            let text = item.get_ref().as_str().map(str::trim);
+            let Some(text) = text.filter(|text| !text.is_empty()) else {
+                return Err(self
+                    .problem(format!("expected {expected}, each in quotes"))
+                    .help("for example [\"roc(close, 63)\", \"rsi(14)\"]"));
+            };
+            if list.iter().any(|known| known.text == text) {
+                return Err(self.problem(format!("`{text}` is listed twice")));
+            }
+            let span = match &self.raw.place {
+                Place::File(_) => inside_quotes(self.source, &item.span(), text),
+                Place::Flag(_) => None,
+            };
+            list.push(ExprText {
+                text: text.to_owned(),
+                span,
+                key: self.full.to_owned(),
+            });
+        }
+        match list.is_empty() {
+            true => Err(self.problem("a list without an expression")),
+            false => Ok(list),
+        }
+    }
+
+    /// A period's name, or a stretch.
+    fn schedule(&self) -> Checked<Value> {
+        const PERIODS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
+        match &self.raw.value {
+            DeValue::String(text) if PERIODS.contains(&text.trim()) => {
+                Ok(Value::Text(text.trim().to_owned()))
+            }
+            DeValue::String(text) if !text.bytes().any(|b| b.is_ascii_digit()) => {
+                let problem = self.problem(format!("\"{text}\" is unknown")).label(
+                    "expected \"day\" \"week\" \"month\" \"quarter\" \"year\", or a stretch such as \"6mo\"",
+                );
+                Err(match nearest(text, PERIODS) {
+                    Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+                    None => problem,
+                })
+            }
+            _ => self.stretch().map(Value::Stretch),
+        }
     }
 
     fn symbols(&self) -> Checked<Vec<String>> {

@@ -7,6 +7,7 @@
 
 mod axis;
 mod file;
+mod model;
 mod program;
 mod resolve;
 mod review;
@@ -16,6 +17,7 @@ mod tax;
 pub mod vocabulary;
 
 pub use axis::{SweepAxis, SweepValue};
+pub use model::{CompiledModel, Model, Refit};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use sizing::{Amount, ClosedTrades, Situation, amount};
@@ -523,6 +525,8 @@ pub struct Strategy {
     pub params: Vec<(String, f64)>,
     /// `[series]` in file order.
     pub series: Vec<(String, ExprText)>,
+    /// `[model]`, if there is one.
+    pub model: Option<Model>,
     /// `[rules]`.
     pub rules: Rules,
     /// `[size]`.

@@ -97,9 +97,15 @@ impl Strategy {
     /// kinds. They have their places in the strategy file, or name a flag's key.
     pub(super) fn mistakes(&self) -> Vec<Problem> {
         let (series, requests) = (self.series_requests(), self.requests());
-        Program::compile(&self.params, &series, &requests, &Vocabulary::open())
+        let mut mistakes = Program::compile(&self.params, &series, &requests, &Vocabulary::open())
             .err()
-            .unwrap_or_default()
+            .unwrap_or_default();
+        for problem in self.model_mistakes() {
+            if !mistakes.contains(&problem) {
+                mistakes.push(problem);
+            }
+        }
+        mistakes
     }
 
     /// Compiles every expression for all values of the params that vary along `axes`, for tapes of

@@ -3,6 +3,8 @@
 //! print is made here.
 
 use crate::error::{Problem, SourceText};
+use crate::learning::Learner;
+use crate::market::MODEL;
 use crate::rules::Constraint;
 use crate::strategy::file::{Given, Heading, Place, Value, short};
 use crate::strategy::rows::Rows;
@@ -10,9 +12,9 @@ use crate::strategy::tax::{check_tax, tax};
 use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
 use crate::strategy::{
     Account, AccountKind, Ambiguity, BarSize, Benchmark, CalendarName, CashTable, Cashflow,
-    ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, OrderKind, Overrides,
-    Prices, Rate, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops, Strategy, Stretch,
-    SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
+    ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
+    Overrides, Prices, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size, SizeMethod, Stops,
+    Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
 };
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         data: data(&values, &parts.overrides.columns),
         params: values.params(),
         series: values.series(),
+        model: model(&values),
         rules: rules(&values),
         size: size(&values),
         stops: stops(&values),
@@ -67,6 +70,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         assumptions: Vec::new(),
     };
     check_names(&values, problems);
+    check_model(&parts, &values, problems);
     check_selector(&parts, &strategy, problems);
     check_shorts_and_margin(&values, &strategy, problems);
     check_size_and_stops(&values, &strategy, problems);
@@ -174,6 +178,13 @@ impl Values<'_> {
         }
     }
 
+    fn expressions(&self, key: &str) -> Vec<ExprText> {
+        match self.value(key) {
+            Some(Value::Expressions(list)) => list.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     fn distance(&self, key: &str) -> Option<Distance> {
         match self.value(key) {
             Some(Value::Distance(distance)) => Some(distance.clone()),
@@ -274,6 +285,74 @@ fn data(values: &Values<'_>, columns: &[(String, String)]) -> Data {
             _ => None,
         },
         columns: columns.to_vec(),
+    }
+}
+
+/// `None` without the table, and when what it must say was not said.
+fn model(values: &Values<'_>) -> Option<Model> {
+    let features = values.expressions("model.features");
+    let target = values.expression("model.target")?;
+    if features.is_empty() {
+        return None;
+    }
+    Some(Model {
+        features,
+        target,
+        learner: match values.word("model.learner").as_str() {
+            "logistic" => Learner::Logistic,
+            "boosted_trees" => Learner::BoostedTrees,
+            _ => Learner::Ridge,
+        },
+        fit_window: values
+            .stretch("model.fit_window")
+            .unwrap_or(Stretch::Months(60)),
+        refit: match values.stretch("model.refit") {
+            Some(stretch) => Refit::After(stretch),
+            None => Refit::Period(match values.word("model.refit").as_str() {
+                "day" => Every::Day,
+                "week" => Every::Week,
+                "quarter" => Every::Quarter,
+                "year" => Every::Year,
+                _ => Every::Month,
+            }),
+        },
+        purge: values.whole("model.purge"),
+        embargo: values.whole("model.embargo").unwrap_or(0),
+        seed: values.whole("model.seed").unwrap_or(0),
+    })
+}
+
+/// A model has features and a target, and its forecast is the only `model`.
+fn check_model(parts: &Parts<'_>, values: &Values<'_>, problems: &mut Vec<Problem>) {
+    // An empty table is the same as none.
+    if !parts.tried.iter().any(|key| key.starts_with("model.")) {
+        return;
+    }
+    let wanted = [
+        (
+            "features",
+            "features = [\"roc(close, 63)\", \"roc(close, 252)\"]",
+        ),
+        ("target", "target = \"forward_return(21)\""),
+    ];
+    let lacks = |(key, _): &&(&str, &str)| !parts.tried.contains(&format!("model.{key}"));
+    if let Some((key, example)) = wanted.iter().find(lacks) {
+        let heading = parts.headings.iter().find(|h| h.name == "model");
+        problems.push(Problem {
+            span: heading.map(|heading| heading.span.clone()),
+            ..Problem::new(format!("[model] has no `{key}`"))
+                .help(format!("add, for example: {example}"))
+        });
+    }
+    for table in ["params", "series"] {
+        let key = format!("{table}.{MODEL}");
+        if values.given(&key).is_some() {
+            problems.push(
+                values
+                    .problem(&key, format!("`{MODEL}` is the forecast of [model]"))
+                    .help("give it another name"),
+            );
+        }
     }
 }
 
@@ -944,9 +1023,9 @@ fn roughly_days(stretch: &Stretch) -> f64 {
     }
 }
 
-/// Tables that say how a strategy is studied, not how it runs: they are assumptions of those who
-/// wrote them only.
-const STUDIES: &[&str] = &["walk_forward"];
+/// Tables that say how a strategy is studied, not how it runs, and the model that few have: they are
+/// assumptions of those who wrote them only.
+const STUDIES: &[&str] = &["walk_forward", "model"];
 
 /// Every key with its value as TOML, and whether it was given.
 fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)> {

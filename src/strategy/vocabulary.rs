@@ -45,6 +45,10 @@ pub enum Kind {
     Stretch,
     /// A day of a period: `"first"`, `"last"`, or its number from 1.
     DayOfPeriod,
+    /// A list of expressions.
+    Expressions,
+    /// A period of the calendar, or a stretch of time.
+    Schedule,
     /// The values of an axis of a sweep: a list, or a table of `from`, `to` and `step` or `count`.
     Axis,
     /// Lists of two symbols or more, at most so many each.
@@ -171,6 +175,10 @@ impl Kind {
             Kind::DayOfPeriod => "\"first\" \"last\" or a whole number 1 to 366".to_owned(),
             Kind::Groups { most: 2 } => "list of pairs of symbols".to_owned(),
             Kind::Groups { .. } => "list of lists of symbols".to_owned(),
+            Kind::Expressions => "list of expressions".to_owned(),
+            Kind::Schedule => {
+                "\"day\" \"week\" \"month\" \"quarter\" \"year\", or a stretch such as \"6mo\", or a number of bars".to_owned()
+            }
             Kind::Axis => {
                 "list, or { from, to, step }, or { from, to, count, log = true }".to_owned()
             }
@@ -293,6 +301,7 @@ pub static TABLES: &[Table] = &[
         later: false,
         repeated: None,
     },
+    table("model", "A forecast learned from the past", MODEL),
     table("rules", "When to buy and sell", RULES),
     table("size", "How big a position is", SIZE),
     table("stops", "How a position is protected", STOPS),
@@ -322,7 +331,6 @@ pub static TABLES: &[Table] = &[
     later("rank", "Hold the best of many symbols"),
     later("weights", "Hold fixed weights"),
     later("options", "Write and hold options"),
-    later("model", "A learned forecast"),
     table("tax", "Which taxes gains and income owe", TAX),
     table(
         "tax.harvest",
@@ -1008,6 +1016,73 @@ pub const OBJECTIVES: &[&str] = &[
     "max_drawdown",
     "calmar",
     "win_rate",
+];
+
+const MODEL: &[Key] = &[
+    key(
+        "features",
+        Kind::Expressions,
+        Unset("must be given"),
+        "What the forecast is made of: expressions that give numbers",
+    )
+    .also(&["inputs", "x", "feature"]),
+    key(
+        "target",
+        Expression,
+        Unset("must be given"),
+        "What is forecast: an expression of the future that only training sees, such as forward_return(21)",
+    )
+    .also(&["y", "label", "predict"]),
+    key(
+        "learner",
+        Choice(&["ridge", "logistic", "boosted_trees"]),
+        Word("ridge"),
+        "Least squares with a penalty, the chance of yes, or boosted regression trees",
+    )
+    .also(&["method", "algorithm", "estimator"]),
+    key(
+        "fit_window",
+        Stretch,
+        Word("5y"),
+        "How far back a fit looks; the first is made when the data reach back that far",
+    )
+    .also(&["window", "train", "lookback"]),
+    key(
+        "refit",
+        Kind::Schedule,
+        Word("month"),
+        "When it is fitted again: at the last close of each period, or so long after the fit before",
+    )
+    .also(&["every", "retrain"]),
+    key(
+        "purge",
+        Whole {
+            min: 0,
+            max: 100_000,
+        },
+        Unset("the bars that the target looks ahead"),
+        "Bars before a refit that are no rows, as their targets were not known; never fewer than the target looks ahead",
+    )
+    .also(&["purge_bars", "gap"]),
+    key(
+        "embargo",
+        Whole {
+            min: 0,
+            max: 100_000,
+        },
+        Number(0.0),
+        "Further bars left out after the purge",
+    )
+    .also(&["embargo_bars"]),
+    key(
+        "seed",
+        Whole {
+            min: 0,
+            max: 4_294_967_295,
+        },
+        Number(42.0),
+        "Seed of the rows that each tree draws, and of the coins beside the model",
+    ),
 ];
 
 const WALK_FORWARD: &[Key] = &[

@@ -4,13 +4,15 @@
 //! coarser bars, further columns of the data, corporate actions, and whatever is computed from the
 //! tape anew after a cut. What it cannot see: a file of prices that was written with knowledge of
 //! its future, since a cut file is the same file, only shorter. The commonest of these, a column
-//! that is the price of a later bar or the return to it, is looked for by comparison; adjusted
+//! that is the price of a later bar or the return to it, is looked for by comparison, and so is a
+//! feature of a model that is its target in disguise; a model is fitted anew from each cut tape. Adjusted
 //! prices, and a universe of survivors, are other findings of `check`. Prices that were adjusted or
 //! resampled when they were read are cut as they stand.
 
-use crate::engine::{Run, backtest_bare, outline};
+use crate::engine::{Run, backtest_bare, learned, outline, rows_of_model};
 use crate::error::Result;
 use crate::execution::{Order, OrderType, Side};
+use crate::learning::correlation;
 use crate::market::{Bars, Market, show_time};
 use crate::rules::Vocabulary;
 use crate::strategy::{Finding, Severity, Strategy};
@@ -31,6 +33,10 @@ const AHEAD_MAX: usize = 21;
 const COMPARED_MIN: usize = 30;
 /// Share of them on which both must agree.
 const AGREE_MIN: f64 = 0.99;
+/// Correlation with a model's target from which on a feature is the target, and from which on it
+/// deserves a look: honest features stay below a tenth.
+const LEAK: f64 = 0.8;
+const LEAK_MAYBE: f64 = 0.4;
 /// Relative difference below which two numbers of files are one.
 const SAME: f64 = 1e-6;
 
@@ -81,8 +87,10 @@ pub fn causality(
     seed: u64,
     threads: Option<usize>,
 ) -> Result<Causality> {
+    let market = &*learned(market, strategy)?;
     let mut audit = causality_of(market, strategy, seed, threads, |cut| market.until(cut))?;
     audit.findings.extend(future_columns(market, strategy)?);
+    audit.findings.extend(leaked_targets(market, strategy)?);
     Ok(audit)
 }
 
@@ -162,7 +170,13 @@ fn cuts(market: &Market, strategy: &Strategy, whole: &Run, seed: u64) -> Result<
     let decided: Vec<usize> = whole.orders.iter().map(|order| order.decided).collect();
     let decided: Vec<usize> = decided.into_iter().filter(|bar| *bar < last).collect();
     let cells = bars * whole.symbols.len().max(1);
-    for number in 0..(BARS_MAX / cells).clamp(*CUTS.start(), *CUTS.end()) {
+    // A model is fitted anew at every cut, which takes longer than the run.
+    let most = if strategy.model.is_some() {
+        *CUTS.start()
+    } else {
+        *CUTS.end()
+    };
+    for number in 0..(BARS_MAX / cells).clamp(*CUTS.start(), most) {
         let bar = if number % 2 == 0 && !decided.is_empty() {
             decided[stream.below(decided.len())]
         } else {
@@ -202,6 +216,8 @@ fn look_ahead(cut: Micros, difference: &Difference) -> Finding {
 /// Further columns of the data that are the price of a later bar, or the return to it.
 fn future_columns(market: &Market, strategy: &Strategy) -> Result<Vec<Finding>> {
     let compiled = strategy.compile(&Vocabulary::of(market))?;
+    let observed = Vocabulary::of(&market.without_learned());
+    let model = strategy.compile_model(&observed)?;
     let mut findings: Vec<(String, Finding)> = Vec::new();
     for tape in &market.tapes {
         for (name, column) in &tape.bars.extra {
@@ -212,7 +228,12 @@ fn future_columns(market: &Market, strategy: &Strategy) -> Result<Vec<Finding>> 
                 continue;
             };
             let mut wanted = compiled.wanted.iter();
-            let is_read = wanted.any(|(_, id)| compiled.program.reads_column(*id, name));
+            let reads = |(_, id): &(String, _)| compiled.program.reads_column(*id, name);
+            let feeds = model.as_ref().is_some_and(|model| {
+                let mut features = model.features.iter();
+                features.any(|id| model.program.reads_column(*id, name))
+            });
+            let is_read = feeds || wanted.any(reads);
             let severity = match is_read {
                 true => Severity::Failure,
                 false => Severity::Warning,
@@ -227,6 +248,35 @@ fn future_columns(market: &Market, strategy: &Strategy) -> Result<Vec<Finding>> 
         }
     }
     Ok(findings.into_iter().map(|(_, finding)| finding).collect())
+}
+
+/// Features of a model that go with its target as no forecast does.
+fn leaked_targets(market: &Market, strategy: &Strategy) -> Result<Vec<Finding>> {
+    let (Some(rows), Some(model)) = (rows_of_model(market, strategy)?, &strategy.model) else {
+        return Ok(Vec::new());
+    };
+    let mut findings = Vec::new();
+    for (k, feature) in model.features.iter().enumerate() {
+        let values: Vec<f64> = rows.rows().map(|row| row[k]).collect();
+        let Some(r) = correlation(&values, &rows.y).filter(|r| r.abs() >= LEAK_MAYBE) else {
+            continue;
+        };
+        let severity = match r.abs() >= LEAK {
+            true => Severity::Failure,
+            false => Severity::Warning,
+        };
+        findings.push(Finding {
+            severity,
+            code: "leaked_target",
+            message: format!(
+                "the feature `{}` goes with the target of [model] at a correlation of {r:.2} over {} rows",
+                feature.text,
+                rows.len()
+            ),
+            help: "nothing that is known at a close forecasts later prices so well: look for later prices in the column that it reads".to_owned(),
+        });
+    }
+    Ok(findings)
 }
 
 /// What of the future a column holds, in words.

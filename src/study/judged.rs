@@ -12,6 +12,7 @@ use crate::metrics::{
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
+use crate::study::learning::{Learning, learning};
 use crate::study::stress::{Stress, stress};
 use crate::units::Micros;
 
@@ -37,6 +38,8 @@ pub struct Judged {
     pub caveats: Vec<Caveat>,
     /// The same strategy under each assumption that flatters it.
     pub stress: Stress,
+    /// What its model learned, and what that was worth; `None` without a `[model]`.
+    pub learning: Option<Learning>,
 }
 
 /// Columns and tables derived from a run's returns.
@@ -66,8 +69,14 @@ pub struct Rolling {
 /// Measures a run and its benchmarks, puts it under stress, and says what to beware of; `seed` is
 /// the bootstrap's.
 pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) -> Judged {
-    let judged = judge_as_it_is(market, strategy, outcome, seed);
+    let mut judged = judge_as_it_is(market, strategy, outcome, seed);
+    // The run has learned from the same market, so there is nothing to report here.
+    let learning = learning(market, strategy, &judged.outcome.run).unwrap_or_default();
+    judged
+        .caveats
+        .extend(learning.iter().flat_map(Learning::caveats));
     Judged {
+        learning,
         stress: stress(market, strategy, &judged.outcome, &judged.metrics, seed),
         ..judged
     }
@@ -87,6 +96,7 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
         curves: curves(&outcome),
         caveats: caveats(&facts),
         stress: Stress::default(),
+        learning: None,
         metrics,
         benchmarks,
         outcome,

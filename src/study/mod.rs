@@ -5,6 +5,7 @@
 mod batch;
 mod drawn;
 mod judged;
+mod learning;
 mod trials;
 pub mod sweep;
 pub mod trial_ledger;
@@ -18,5 +19,6 @@ pub use batch::each;
 pub use causality::{Causality, Decision, Difference, causality, causality_of, first_difference};
 pub use drawn::{DrawnSeries, series};
 pub use judged::{Curves, Judged, Rolling, judge, judge_as_it_is};
+pub use learning::{Learning, learning};
 pub use stress::{Stress, StressLine, StressResult, stress};
 pub use trials::{Ask, ParamAxis, Trials, bare_figures};

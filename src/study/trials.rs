@@ -105,7 +105,12 @@ impl<'m> Trials<'m> {
         axes: Arc<Vec<ParamAxis>>,
         columns: Option<Arc<Columns>>,
     ) -> Result<Self> {
-        let outline = outline(market, strategy)?;
+        let mut outline = outline(market, strategy)?;
+        let of_model = strategy.model_params();
+        if axes.iter().any(|axis| of_model.contains(&axis.name)) {
+            outline.not_carried = Some("params in the features or the target of [model]");
+            outline.refits = true;
+        }
         let mut trials = Trials {
             market,
             strategy: strategy.clone(),
@@ -116,7 +121,8 @@ impl<'m> Trials<'m> {
             whole: OnceLock::new(),
             outline,
         };
-        if trials.outline.not_carried.is_none() || Repeated::can_run(strategy) {
+        let shares = trials.outline.not_carried.is_none() || Repeated::can_run(strategy);
+        if shares && !trials.outline.refits {
             trials.columns = columns.unwrap_or_else(|| Arc::new(trials.shared()));
         }
         Ok(trials)

@@ -195,6 +195,7 @@ fn sheet(time: Vec<i64>, strategy: Vec<f64>, benchmark: Vec<f64>) -> TearSheet {
         ]),
         income_total: total,
         stress: None,
+        learning: None,
         overfitting: None,
         assumptions: "Signals at the close, filled at the next open; slippage 5 basis points and \
                       $1 an order; cash earns 3-month bills; no tax; whole shares; 252 sessions a \

@@ -27,6 +27,7 @@ mod kernel_accounts;
 mod load;
 mod load_fuzz;
 mod metrics;
+mod model;
 mod overfit_verb;
 mod overfitting;
 mod properties;

@@ -390,7 +390,7 @@ fn assumptions_name_every_key_given_or_not() {
     assert_eq!(find("fill.at"), ("\"next_open\"", false));
     assert_eq!(find("data.symbols"), ("(all found)", false));
     // How a strategy is studied is no assumption of its run unless somebody said so.
-    let studies = ["sweep", "walk_forward", "tax", "tax.harvest"];
+    let studies = ["sweep", "walk_forward", "model", "tax", "tax.harvest"];
     let said = |name: &str| !name.is_empty() && !studies.contains(&name);
     let is_one = |table: &Table| !table.later && table.repeated.is_none();
     for table in TABLES.iter().filter(|t| is_one(t) && said(t.name)) {
@@ -822,9 +822,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[model]\nlearner = \"ridge\"",
-        "[model] is not yet",
+        "[model] has no `features`",
         "model",
-        "",
+        "roc(close, 63)",
     ),
     (
         "[sweep]\nn = [1, 2]",
@@ -1319,6 +1319,10 @@ fn the_vocabulary_agrees_with_itself() {
                 (Kind::Choice(words), Fallback::Word(word)) => assert!(words.contains(&word)),
                 (Kind::Flag, Fallback::Flag(_)) => {}
                 (Kind::Text | Kind::DayOfPeriod, Fallback::Word(_)) => {}
+                (Kind::Stretch, Fallback::Word(word)) => {
+                    assert!(word.starts_with(|c: char| c.is_ascii_digit()));
+                }
+                (Kind::Schedule, Fallback::Word(word)) => assert_eq!(word, "month"),
                 (_, Fallback::Unset(words)) => assert!(!words.is_empty()),
                 _ => panic!("{}: a default of another kind", row.name),
             }

@@ -170,6 +170,8 @@ pub struct TearSheet {
     pub income_total: f64,
     /// The strategy under each assumption that flatters it.
     pub stress: Option<StressBox>,
+    /// The strategy with its model and with what is simpler, as a box of the same kind.
+    pub learning: Option<StressBox>,
     /// How much of it may be luck: one sentence.
     pub overfitting: Option<String>,
     /// The conventions of the run in one paragraph.

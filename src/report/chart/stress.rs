@@ -40,7 +40,7 @@ pub struct StressBox {
 /// Draws the box, and the line about overfitting where there is one.
 pub(super) fn draw(page: &mut Page, stress: Option<&StressBox>, overfitting: Option<&str>) {
     if let Some(stress) = stress.filter(|s| !s.rows.is_empty()) {
-        rows(page, stress);
+        rows(page, "Under stress", stress);
     } else if overfitting.is_some() {
         page.section("Overfitting", "");
         page.y -= 16.0;
@@ -51,8 +51,9 @@ pub(super) fn draw(page: &mut Page, stress: Option<&StressBox>, overfitting: Opt
     }
 }
 
-fn rows(page: &mut Page, stress: &StressBox) {
-    page.section("Under stress", &stress.headline);
+/// Draws a box of rows under a heading.
+pub(super) fn rows(page: &mut Page, heading: &str, stress: &StressBox) {
+    page.section(heading, &stress.headline);
     let canvas = page.canvas.clone();
     let fonts = canvas.fonts();
     let heads = &stress.heads[..stress.heads.len().min(COLUMNS_MAX)];

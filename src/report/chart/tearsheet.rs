@@ -33,6 +33,9 @@ pub(super) fn draw(sheet: &TearSheet) -> Result<Picture> {
         page.section("Where the money came from", hint.trim());
         waterfall(&mut page, &sheet.income, sheet.income_total);
     }
+    if let Some(learning) = &sheet.learning {
+        stress::rows(&mut page, "What the model learned", learning);
+    }
     stress::draw(
         &mut page,
         sheet.stress.as_ref(),
