@@ -127,6 +127,8 @@ impl<'a> Stream<'a> {
             self.push(from, equity);
             return;
         }
+        // Returns have no meaning after a bar without equity, in the middle of a session, too.
+        self.is_sound &= equity.iter().all(|e| *e > 0.0);
         for (bar, equity) in (from..).zip(equity) {
             let session = self.sessions.before(bar);
             if self.sessions.before(bar + 1) > session {

@@ -22,7 +22,7 @@ impl Account<'_> {
         let grows = ground.has_carry() && to - from > 1;
         let is_calm = self.held.is_empty() || !self.is_on_margin();
         let by_table = is_calm && self.cash >= 0.0 && ground.growth.is_some();
-        if !is_calm || grows && !by_table {
+        if !is_calm || self.cash < 0.0 || grows && !by_table {
             return self.creep(from, to, stream);
         }
         let sessions = (stream.sessions.before(from), stream.sessions.before(to));
