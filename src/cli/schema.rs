@@ -114,7 +114,13 @@ fn json_schema() -> Value {
         "schema": 1,
         "type": "object",
         "properties": properties,
-        "required": ["rules"],
+        // Exactly one says what to hold.
+        "oneOf": [
+            { "required": ["rules"] },
+            { "required": ["rank"] },
+            { "required": ["weights"] },
+            { "required": ["layer"] },
+        ],
         "additionalProperties": false,
     })
 }
@@ -220,16 +226,7 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::BarSize => {
             json!({ "type": "string", "pattern": "^([1-9][0-9]*m|[1-9][0-9]*h|1d|1w|1mo)$" })
         }
-        Kind::Feeds => json!({
-            "type": "object",
-            "properties": {
-                "dividends": { "type": "string" },
-                "premium": { "type": "string" },
-                "interest": { "type": "string" },
-                "gains": { "type": "string" },
-            },
-            "additionalProperties": false,
-        }),
+        Kind::Feeds => feeds_schema(),
         Kind::DayOfPeriod => json!({ "anyOf": [
             { "enum": ["first", "last"] },
             { "type": "integer", "minimum": 1, "maximum": 366 },
@@ -247,6 +244,21 @@ fn kind_schema(kind: Kind) -> Value {
             "minItems": 1,
         }),
     }
+}
+
+/// Which layer receives which income.
+fn feeds_schema() -> Value {
+    let layer = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "properties": {
+            "dividends": layer,
+            "premium": layer,
+            "interest": layer,
+            "gains": layer,
+        },
+        "additionalProperties": false,
+    })
 }
 
 /// A list of values, or a range of numbers or days.
