@@ -156,28 +156,43 @@ fn of_layer(run: &Run, of: usize) -> (String, Metrics) {
     let trades =
         trades.filter(|(trade, layer)| **layer == of && trade.status == TradeStatus::Closed);
     let trades: Vec<ClosedTrade> = trades.map(|(trade, _)| ClosedTrade::from(trade)).collect();
+    let part = (
+        layer.start_equity,
+        layer.equity.as_slice(),
+        layer.flows.as_slice(),
+    );
+    (layer.name.clone(), of_part(run, &returns, part, &trades))
+}
+
+/// Figures of a part of a run from its returns, its cash at the start, equity and flows, and trades.
+fn of_part(
+    run: &Run,
+    returns: &[f64],
+    (start, equity, flows): (f64, &[f64], &[f64]),
+    trades: &[ClosedTrade],
+) -> Metrics {
     let inputs = Inputs {
         time: &run.time,
-        returns: &returns,
+        returns,
         rate: &run.rate,
         hurdle: &run.hurdle,
         benchmark: None,
         periods_a_year: run.periods_a_year,
         bars_a_session: run.bars_a_session,
-        start_equity: Some(layer.start_equity),
-        end_equity: layer.equity.last().copied().or(Some(layer.start_equity)),
-        flows: &layer.flows,
+        start_equity: Some(start),
+        end_equity: equity.last().copied().or(Some(start)),
+        flows,
         weight: &[],
         turnover: &[],
-        trades: Some(&trades),
+        trades: Some(trades),
         money: None,
         ambiguous_trades: None,
         seed: bootstrap::SEED,
     };
+    // A bootstrap for every symbol of a large universe would take longer than all the rest.
     let is_resampled = |key: &str| ["sharpe_low", "sharpe_high"].contains(&key);
     let keys = all().map(|row| row.key).filter(|key| !is_resampled(key));
-    let metrics = compute_only(&inputs, &keys.collect::<Vec<_>>());
-    (layer.name.clone(), metrics)
+    compute_only(&inputs, &keys.collect::<Vec<_>>())
 }
 
 /// Figures of one symbol's own account.
@@ -186,28 +201,12 @@ fn of_symbol(run: &Run, own: &SymbolRun) -> (String, Metrics) {
     let closed = run.trades.iter().filter(|trade| trade.symbol == own.symbol);
     let closed = closed.filter(|trade| trade.status == TradeStatus::Closed);
     let trades: Vec<ClosedTrade> = closed.map(ClosedTrade::from).collect();
-    let inputs = Inputs {
-        time: &run.time,
-        returns: &returns,
-        rate: &run.rate,
-        hurdle: &run.hurdle,
-        benchmark: None,
-        periods_a_year: run.periods_a_year,
-        bars_a_session: run.bars_a_session,
-        start_equity: Some(own.start_equity),
-        end_equity: own.equity.last().copied().or(Some(own.start_equity)),
-        flows: &own.flows,
-        weight: &[],
-        turnover: &[],
-        trades: Some(&trades),
-        money: None,
-        ambiguous_trades: None,
-        seed: bootstrap::SEED,
-    };
-    // A bootstrap for every symbol of a large universe would take longer than all the rest.
-    let is_resampled = |key: &str| ["sharpe_low", "sharpe_high"].contains(&key);
-    let keys = all().map(|row| row.key).filter(|key| !is_resampled(key));
-    let metrics = compute_only(&inputs, &keys.collect::<Vec<_>>());
+    let part = (
+        own.start_equity,
+        own.equity.as_slice(),
+        own.flows.as_slice(),
+    );
+    let metrics = of_part(run, &returns, part, &trades);
     (run.symbols[own.symbol].clone(), metrics)
 }
 
