@@ -435,6 +435,7 @@ fn income_chart(summary: &Summary, run: &Run) -> IncomeChart {
         total: summary.change_of_equity(),
         layers: layers.collect(),
         symbols: symbols.collect(),
+        premium: None,
         notes: notes(summary),
     }
 }

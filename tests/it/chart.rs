@@ -591,6 +591,7 @@ fn income_chart(periods: usize, scale: f64) -> IncomeChart {
     });
     IncomeChart {
         layers: Vec::new(),
+        premium: None,
         title: "Dividend growers".into(),
         subtitle: "2013 to 2024, $100,000 at the start".into(),
         unit: "$".into(),

@@ -10,7 +10,8 @@ use crate::report::chart::page::{
     AXIS, BLUE, CONTENT, END_ROOM, GRID, INK, MARGIN, NOTE, PALETTE, Page, RED, TEAL, TEXT_SOFT,
 };
 use crate::report::chart::panel::{EndLabel, Frame, Panel};
-use crate::report::chart::{Amount, IncomeChart, Picture};
+use crate::report::chart::premium;
+use crate::report::chart::{Amount, IncomeChart, Picture, Stream};
 use plotters::prelude::RGBColor;
 
 /// Room for names of streams and symbols at the left.
@@ -143,6 +144,9 @@ pub(super) fn draw(chart: &IncomeChart) -> Result<Picture> {
     } else {
         by_period(&mut page, chart)?;
     }
+    if let Some(premium) = &chart.premium {
+        premium::draw(&mut page, premium, &chart.unit)?;
+    }
     if !chart.totals.is_empty() {
         let hint = format!("{} over the whole run", chart.unit);
         page.section("By stream", hint.trim());
@@ -173,7 +177,7 @@ fn check(chart: &IncomeChart) -> Result<()> {
             )));
         }
     }
-    Ok(())
+    chart.premium.as_ref().map_or(Ok(()), |p| p.check())
 }
 
 /// Colours of streams: one each, in order.
@@ -182,7 +186,7 @@ fn stream_color(nth: usize) -> RGBColor {
 }
 
 /// Names of the streams with their colours, in lines under the section's title.
-fn legend(page: &mut Page, names: &[(&str, RGBColor)]) {
+pub(super) fn legend(page: &mut Page, names: &[(&str, RGBColor)]) {
     let mut x = MARGIN;
     for (name, color) in names {
         let name = page.canvas.fonts().shorten(name, 150.0, NOTE.size, false);
@@ -233,7 +237,7 @@ fn by_period(page: &mut Page, chart: &IncomeChart) -> Result<()> {
     let axis = ValueAxis::new(stack_extent(chart), false, height, Words::Plain);
     let panel = Panel::new(&page.canvas, frame, places, axis);
     panel.grid()?;
-    stacks(&panel, chart)?;
+    stacks(&panel, &chart.streams, chart.periods.len(), &PALETTE)?;
     panel.level(0.0, TEXT_SOFT, false);
     period_labels(page, frame, &chart.periods);
     if chart.periods.len() > 1 {
@@ -275,16 +279,22 @@ fn cumulative(page: &mut Page, chart: &IncomeChart, places: (f64, f64)) -> Resul
     Ok(())
 }
 
-fn stacks(panel: &Panel, chart: &IncomeChart) -> Result<()> {
-    for period in 0..chart.periods.len() {
-        let half = (30.0 * chart.periods.len() as f64 / panel.frame.width).min(0.36);
+/// Each period's streams on top of each other, costs below zero, in `colors` in turn.
+pub(super) fn stacks(
+    panel: &Panel,
+    streams: &[Stream],
+    periods: usize,
+    colors: &[RGBColor],
+) -> Result<()> {
+    let half = (30.0 * periods as f64 / panel.frame.width).min(0.36);
+    for period in 0..periods {
         let places = (period as f64 - half, period as f64 + half);
         let (mut up, mut down) = (0.0, 0.0);
-        for (i, stream) in chart.streams.iter().enumerate() {
+        for (stream, color) in streams.iter().zip(colors.iter().cycle()) {
             let value = stream.amounts[period];
             let base = if value < 0.0 { &mut down } else { &mut up };
             if value.is_finite() && value != 0.0 {
-                panel.bar(places, (*base, *base + value), stream_color(i))?;
+                panel.bar(places, (*base, *base + value), *color)?;
                 *base += value;
             }
         }
@@ -293,7 +303,7 @@ fn stacks(panel: &Panel, chart: &IncomeChart) -> Result<()> {
 }
 
 /// Names of the periods, as many as fit.
-fn period_labels(page: &Page, frame: Frame, periods: &[String]) {
+pub(super) fn period_labels(page: &Page, frame: Frame, periods: &[String]) {
     let canvas = &page.canvas;
     let slot = frame.width / periods.len() as f64;
     let shown: Vec<String> = periods

@@ -18,9 +18,11 @@ mod heatmap;
 mod income;
 mod line;
 mod number;
+mod options;
 mod page;
 mod panel;
 mod parallel;
+mod premium;
 mod ramp;
 mod ranked;
 mod stress;
@@ -35,7 +37,11 @@ use crate::error::Result;
 use crate::units::Micros;
 
 pub use crate::report::chart::heatmap::{HeatMapChart, HeatPanel, heatmap};
+pub use crate::report::chart::options::{
+    OptionFate, OptionSegment, OptionsChart, OptionsPanel, PayoffChart,
+};
 pub use crate::report::chart::parallel::{ParallelChart, ParallelTrial, parallel};
+pub use crate::report::chart::premium::PremiumChart;
 pub use crate::report::chart::ranked::{RankedChart, RankedTrial, ranked};
 pub use crate::report::chart::stress::{StressBox, StressRow};
 pub use crate::report::chart::text::digits_are_tabular;
@@ -294,6 +300,8 @@ pub struct IncomeChart {
     pub layers: Vec<Amount>,
     /// Total of each symbol, any order; the twelve largest are drawn and the rest counted.
     pub symbols: Vec<Amount>,
+    /// Option premium by month and what it cost; `None` without options.
+    pub premium: Option<PremiumChart>,
     /// Small print.
     pub notes: Vec<String>,
 }
@@ -397,5 +405,13 @@ pub fn income(chart: &IncomeChart) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`CompareChart::draw`].
 pub fn compare(chart: &CompareChart) -> Result<Vec<u8>> {
+    Ok(chart.draw()?.png)
+}
+
+/// The bytes of `options.png`.
+///
+/// # Errors
+/// As [`OptionsChart::draw`].
+pub fn options(chart: &OptionsChart) -> Result<Vec<u8>> {
     Ok(chart.draw()?.png)
 }

@@ -190,12 +190,26 @@ impl Panel {
     }
 
     /// A horizontal stroke from one place to another, long enough to be seen.
-    pub(super) fn dash(&self, (from, to): Point, value: f64, color: RGBColor) -> Result<()> {
+    pub(super) fn dash(&self, places: Point, value: f64, color: RGBColor) -> Result<()> {
+        self.stroke(places, value, color, 1.0)
+    }
+
+    /// The same as thick as asked.
+    pub(super) fn stroke(
+        &self,
+        (from, to): Point,
+        value: f64,
+        color: RGBColor,
+        width: f64,
+    ) -> Result<()> {
         let y = self.y.place(value);
         let shortest = 3.0 * (self.x.1 - self.x.0) / self.frame.width;
         let to = self.inside(to.max(from + shortest));
         let ends = vec![(self.inside(from), y), (to, y)];
-        drawn(self.plane.draw(&PathElement::new(ends, stroke(color, 1.0))))
+        drawn(
+            self.plane
+                .draw(&PathElement::new(ends, stroke(color, width))),
+        )
     }
 
     /// A straight thread between two points, paler than a line.
