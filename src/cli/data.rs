@@ -5,7 +5,7 @@ use crate::cli::flags::pair;
 use crate::cli::page::paragraph;
 use crate::cli::{Context, Exit, Format};
 use papertape::error::Result;
-use papertape::market::audit::{Audit, Finding, Severity, audit};
+use papertape::market::audit::{Audit, Finding, Severity, audit_all};
 use papertape::market::chain::{ChainCoverage, ChainOptions, Chains, holds_chains};
 use papertape::market::{
     Calendar, Coverage, Market, ReadOptions, SymbolCoverage, coverage, import, import_chains,
@@ -139,12 +139,7 @@ fn check(
     calendar: Option<Calendar>,
     io: &mut Context,
 ) -> Result<Exit> {
-    let mut all = Audit::default();
-    for source in sources {
-        let audit = audit(source, &reading.options(), calendar)?;
-        all.files.extend(audit.files);
-        all.findings.extend(audit.findings);
-    }
+    let all = audit_all(sources, &reading.options(), calendar)?;
     match io.format {
         Format::Table => io.print(check_text(&all)),
         Format::Json => io.print(format_args!("{:#}\n", check_json(&all))),

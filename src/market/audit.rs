@@ -10,6 +10,7 @@ mod gaps;
 mod moves;
 mod table;
 mod tape;
+mod underlying;
 
 use crate::error::{Error, Problem, Result};
 use crate::market::actions::{Action, read_actions};
@@ -19,6 +20,7 @@ use crate::market::load::{RawTape, ReadOptions, read_raw};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use underlying::Spots;
 
 /// Rows that a finding names.
 const ROWS_NAMED: usize = 5;
@@ -176,6 +178,8 @@ kinds! {
     ChainNoVolatility "chain_no_volatility" Note;
     /// An underlying price that puts and calls deny.
     ChainSpotMismatch "chain_spot_mismatch" Severe;
+    /// An underlying price that the underlying's own bars deny.
+    ChainTapeMismatch "chain_tape_mismatch" Severe;
     /// Quotes that contradict each other or the underlying.
     ChainArbitrage "chain_arbitrage" Warning;
     /// Cells that could not be read.
@@ -239,27 +243,72 @@ impl Audit {
 /// # Errors
 /// Only when the source itself is not there; whatever is wrong inside is a finding.
 pub fn audit(source: &Path, options: &ReadOptions, calendar: Option<Calendar>) -> Result<Audit> {
+    audit_all(&[source.to_owned()], options, calendar)
+}
+
+/// The same of several sources, in their order; the bars of one are what the underlying prices of a
+/// chain in another are held against.
+///
+/// # Errors
+/// As [`audit`].
+pub fn audit_all(
+    sources: &[PathBuf],
+    options: &ReadOptions,
+    calendar: Option<Calendar>,
+) -> Result<Audit> {
+    let mut seen: Vec<Seen> = Vec::with_capacity(sources.len());
+    for source in sources {
+        seen.push(look(source, options, calendar)?);
+    }
+    let mut mismatches: Vec<Vec<Finding>> = Vec::with_capacity(seen.len());
+    {
+        let tapes: Vec<&RawTape> = seen.iter().flat_map(|one| &one.tapes).collect();
+        for one in &seen {
+            let mut found = Vec::new();
+            for (path, spots) in &one.spots {
+                underlying::compare(path, spots, &tapes, options, &mut found);
+            }
+            mismatches.push(found);
+        }
+    }
+    let mut all = Audit::default();
+    for (mut one, found) in seen.into_iter().zip(mismatches) {
+        one.audit.findings.extend(found);
+        let mut findings = merge_symbols(one.audit.findings);
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| (f.file.clone(), f.severity, f.kind, f.rows.first().copied());
+            key(a).cmp(&key(b)).then_with(|| a.symbol.cmp(&b.symbol))
+        });
+        one.audit.files.sort_by(|a, b| a.file.cmp(&b.file));
+        all.files.extend(one.audit.files);
+        all.findings.extend(findings);
+    }
+    Ok(all)
+}
+
+/// One source, looked at by itself.
+#[derive(Default)]
+struct Seen {
+    audit: Audit,
+    tapes: Vec<RawTape>,
+    /// Chains and what they say of their underlyings.
+    spots: Vec<(PathBuf, Vec<Spots>)>,
+}
+
+fn look(source: &Path, options: &ReadOptions, calendar: Option<Calendar>) -> Result<Seen> {
     let files = files_of(source)?;
-    let mut audit = Audit::default();
-    let actions = actions_of(source, options, &mut audit);
-    let mut tapes: Vec<RawTape> = Vec::new();
+    let mut seen = Seen::default();
+    let actions = actions_of(source, options, &mut seen.audit);
     for file in &files {
-        audit_file(file, options, &mut audit, &mut tapes);
+        audit_file(file, options, &mut seen);
     }
     if !options.symbols.is_empty() {
-        tapes.retain(|tape| options.symbols.contains(&tape.symbol));
+        seen.tapes
+            .retain(|tape| options.symbols.contains(&tape.symbol));
     }
-    audit
-        .findings
-        .extend(audit_tapes(&tapes, &actions, calendar));
-    let findings = merge_symbols(std::mem::take(&mut audit.findings));
-    audit.findings = findings;
-    audit.findings.sort_by(|a, b| {
-        let key = |f: &Finding| (f.file.clone(), f.severity, f.kind, f.rows.first().copied());
-        key(a).cmp(&key(b)).then_with(|| a.symbol.cmp(&b.symbol))
-    });
-    audit.files.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(audit)
+    let of_tapes = audit_tapes(&seen.tapes, &actions, calendar);
+    seen.audit.findings.extend(of_tapes);
+    Ok(seen)
 }
 
 /// Findings about the rows of symbols that belong together (a folder, a wide or a long file).
@@ -349,11 +398,13 @@ fn actions_of(source: &Path, options: &ReadOptions, audit: &mut Audit) -> Vec<Ac
     }
 }
 
-/// Looks at one file: prices are left in `tapes`, anything else is judged at once.
-fn audit_file(path: &Path, options: &ReadOptions, audit: &mut Audit, tapes: &mut Vec<RawTape>) {
+/// Looks at one file: prices are left in `seen.tapes`, anything else is judged at once.
+fn audit_file(path: &Path, options: &ReadOptions, seen: &mut Seen) {
     let file = path.display().to_string();
+    let audit = &mut seen.audit;
     if is_chain(path) {
-        let (findings, rows) = chain::audit_chain(path, &file);
+        let (findings, rows, spots) = chain::audit_chain(path, &file);
+        seen.spots.push((path.to_owned(), spots));
         audit.files.push(AuditedFile {
             file,
             holds: table::Holds::Chain.name(),
@@ -388,7 +439,7 @@ fn audit_file(path: &Path, options: &ReadOptions, audit: &mut Audit, tapes: &mut
                 rows,
                 symbols: read.len(),
             });
-            tapes.extend(read);
+            seen.tapes.extend(read);
         }
         Err(error) => {
             cannot_read(audit, file, error.problems());

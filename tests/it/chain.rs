@@ -1,7 +1,7 @@
 //! Option chains: every vendor's layout of one synthetic chain, views, and damaged files.
 
 use papertape::instrument::{OccSymbol, Right, SettlementTime};
-use papertape::market::audit::{FindingKind, Severity, audit};
+use papertape::market::audit::{FindingKind, Severity, audit, audit_all};
 use papertape::market::chain::{ChainOptions, Chains, DaysToExpiry, Quote, holds_chains};
 use papertape::market::{ReadOptions, date_of, import_chains, midnight};
 use std::path::{Path, PathBuf};
@@ -563,4 +563,70 @@ fn an_imported_chain_is_the_same_chain() {
     assert_eq!(shown["chains"][0]["underlying"], "XYZ");
     assert_eq!(shown["chains"][0]["quotes"], 90);
     std::fs::remove_dir_all(&out).unwrap();
+}
+
+/// Bars of `XYZ` beside the golden chain, closes times `factor`; what is found of the chain.
+fn beside_bars(name: &str, factor: f64) -> Vec<(FindingKind, String)> {
+    let folder =
+        std::env::temp_dir().join(format!("papertape-beside-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let chain = folder.join("quotes.csv");
+    std::fs::copy(self::folder().join("optopsy.csv"), &chain).unwrap();
+    let chains = read("optopsy.csv");
+    let mut bars = String::from("date,open,high,low,close,volume\n");
+    for moment in chains.moments() {
+        let quotes = chains.at(*moment).unwrap();
+        let spot = quotes.iter().find_map(|q| q.underlying_price).unwrap() * factor;
+        bars += &format!("{},{spot},{spot},{spot},{spot},1000\n", date_of(*moment));
+    }
+    std::fs::write(folder.join("XYZ.csv"), bars).unwrap();
+    let found = audit(&chain, &ReadOptions::default(), None)
+        .unwrap()
+        .findings;
+    std::fs::remove_dir_all(&folder).unwrap();
+    let found = found.into_iter().map(|f| (f.kind, f.what));
+    found
+        .filter(|(kind, _)| *kind == FindingKind::ChainTapeMismatch)
+        .collect()
+}
+
+#[test]
+fn the_underlying_price_is_held_against_its_own_bars_beside_the_chain() {
+    assert_eq!(beside_bars("same", 1.0), []);
+    assert_eq!(beside_bars("near", 1.008), []);
+    let dividends = beside_bars("dividends", 0.97);
+    assert_eq!(dividends.len(), 1, "{dividends:?}");
+    assert!(!dividends[0].1.contains("split"), "{dividends:?}");
+    let split = beside_bars("split", 0.25);
+    assert!(split[0].1.contains("4-for-1 split"), "{split:?}");
+}
+
+/// A chain that was mapped across a split one session before the exchange's, and its bars.
+#[test]
+fn the_split_trap_is_found_when_the_bars_are_given() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let sources = [
+        shared.join("defects/AAPL_chain_through_split_201406.csv"),
+        shared.join("equities/ohlcv/AAPL.csv"),
+    ];
+    if !sources[0].exists() {
+        println!("skipped: {} is absent", shared.display());
+        return;
+    }
+    let found = audit_all(&sources, &ReadOptions::default(), None).unwrap();
+    let of = |f: &&papertape::market::audit::Finding| f.kind == FindingKind::ChainTapeMismatch;
+    let found: Vec<_> = found.findings.iter().filter(of).collect();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].what.contains("2014-06-06"), "{}", found[0].what);
+    assert_eq!(found[0].severity, Severity::Severe);
+    let adjusted = [
+        shared.join("options/SPY_top20_by_volume_2021.csv"),
+        shared.join("options/SPY_underlying_2021.csv"),
+    ];
+    let found = audit_all(&adjusted, &ReadOptions::default(), None).unwrap();
+    assert!(
+        !found.findings.iter().any(|f| of(&f)),
+        "{:?}",
+        found.findings
+    );
 }

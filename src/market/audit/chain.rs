@@ -2,6 +2,7 @@
 //! date, empty, or cut through by a split.
 
 use super::table::Table;
+use super::underlying::Spots;
 use super::{Finding, FindingKind, Findings, arbitrage, counted, moves};
 use crate::instrument::Right;
 use crate::market::calendar::{Calendar, date_of};
@@ -45,8 +46,8 @@ impl Quote {
     }
 }
 
-/// Findings about a chain, and how many rows it has.
-pub(super) fn audit_chain(path: &Path, file: &str) -> (Vec<Finding>, usize) {
+/// Findings about a chain, how many rows it has, and what it says of its underlyings.
+pub(super) fn audit_chain(path: &Path, file: &str) -> (Vec<Finding>, usize, Vec<Spots>) {
     let mut found = Vec::new();
     let mut findings = Findings {
         file,
@@ -64,7 +65,7 @@ pub(super) fn audit_chain(path: &Path, file: &str) -> (Vec<Finding>, usize) {
                 message.unwrap_or_default(),
                 "check the file",
             );
-            return (found, 0);
+            return (found, 0, Vec::new());
         }
     };
     let bad: Vec<u64> = raw.bad.iter().map(|(line, _)| *line).collect();
@@ -82,9 +83,10 @@ pub(super) fn audit_chain(path: &Path, file: &str) -> (Vec<Finding>, usize) {
     );
     let has_quotes = raw.has(Field::Bid) && raw.has(Field::Ask);
     let quotes = quotes_of(&raw, has_quotes);
+    let spots = spots(&raw);
     drop(raw);
     if quotes.is_empty() {
-        return (found, 0);
+        return (found, 0, spots);
     }
     summary(&quotes, &mut findings);
     order(&quotes, &mut findings);
@@ -92,7 +94,7 @@ pub(super) fn audit_chain(path: &Path, file: &str) -> (Vec<Finding>, usize) {
     let zero_days = zeros(&quotes, has_quotes, &mut findings);
     copies(&quotes, &zero_days, &mut findings);
     arbitrage::judge(&quotes, has_quotes, &mut findings);
-    (found, quotes.len())
+    (found, quotes.len(), spots)
 }
 
 /// A table with strikes and expirations that is no chain.
@@ -110,6 +112,34 @@ pub(super) fn no_chain(file: &str, table: &Table) -> Vec<Finding> {
     let cure = "name the columns quote_date and type";
     findings.add_counted(FindingKind::ChainUnreadable, &[1], 1, what, cure);
     found
+}
+
+/// Of each underlying its first price of each moment.
+fn spots(raw: &RawQuotes) -> Vec<Spots> {
+    let prices = &raw.numbers[Field::UnderlyingPrice as usize];
+    let mut first: BTreeMap<(u16, Micros), (u64, f64)> = BTreeMap::new();
+    for (row, price) in prices.iter().enumerate() {
+        if *price > 0.0 {
+            let key = (raw.underlying[row], raw.time[row]);
+            let row = (u64::from(raw.line[row]), *price);
+            first.entry(key).or_insert(row);
+        }
+    }
+    let mut all: Vec<Spots> = Vec::new();
+    let mut last = None;
+    for ((name, time), (line, price)) in first {
+        if last != Some(name) {
+            last = Some(name);
+            all.push(Spots {
+                symbol: raw.names[usize::from(name)].clone(),
+                rows: Vec::new(),
+            });
+        }
+        if let Some(of) = all.last_mut() {
+            of.rows.push((line, time, price));
+        }
+    }
+    all
 }
 
 fn quotes_of(raw: &RawQuotes, has_quotes: bool) -> Vec<Quote> {
