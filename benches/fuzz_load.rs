@@ -1,9 +1,11 @@
-//! Reads damaged files of every layout: `cargo bench --bench fuzz_load -- COUNT [parquet]`.
+//! Reads damaged files of every layout: `cargo bench --bench fuzz_load -- COUNT [chains] [parquet]`.
 //!
 //! Ends with the peak memory, which damaged headers must not drive up.
 
 #![allow(clippy::print_stdout)]
 
+#[path = "../tests/it/chain_fuzz.rs"]
+mod chain_fuzz;
 #[path = "../tests/it/load_fuzz.rs"]
 mod load_fuzz;
 
@@ -18,13 +20,27 @@ fn main() {
         .and_then(|arg| arg.parse().ok())
         .unwrap_or(100_000);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/layouts");
-    let parquet = arguments.any(|arg| arg == "parquet");
+    let words: Vec<String> = arguments.collect();
+    let (parquet, chains) = (
+        words.iter().any(|w| w == "parquet"),
+        words.iter().any(|w| w == "chains"),
+    );
     let folder = if parquet { root.join("parquet") } else { root };
     if parquet {
         // The decoder's own panics end as errors; their words would only fill the screen.
         std::panic::set_hook(Box::new(|_| {}));
     }
-    let (read, refused) = match load_fuzz::fuzz(&load_fuzz::seeds(&folder), count) {
+    let outcome = if chains {
+        let scratch = chain_fuzz::Scratch::new("fuzz-bench");
+        let seeds = match parquet {
+            true => chain_fuzz::parquet_seeds(&scratch.0),
+            false => chain_fuzz::text_seeds(),
+        };
+        chain_fuzz::fuzz_chains(&seeds, count, &scratch.0)
+    } else {
+        load_fuzz::fuzz(&load_fuzz::seeds(&folder), count)
+    };
+    let (read, refused) = match outcome {
         Ok(counts) => counts,
         Err(failure) => {
             println!("{failure}");

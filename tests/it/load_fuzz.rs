@@ -9,10 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// SplitMix64: one number a step from a counter (Steele, Lea, Flood 2014).
-struct Stream(u64);
+pub(crate) struct Stream(pub(crate) u64);
 
 impl Stream {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,13 +20,13 @@ impl Stream {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
 }
 
 /// Texts that break readers more often than random bytes do.
-const PIECES: &[&str] = &[
+pub(crate) const PIECES: &[&str] = &[
     ",",
     ";",
     "\t",
@@ -71,8 +71,12 @@ const PIECES: &[&str] = &[
     "#\n",
 ];
 
-/// One damaged text or file from the seeds.
-fn damaged(stream: &mut Stream, seeds: &[(String, Vec<u8>)]) -> (String, Vec<u8>) {
+/// One damaged text or file from the seeds, some of `pieces` put in.
+pub(crate) fn damaged(
+    stream: &mut Stream,
+    seeds: &[(String, Vec<u8>)],
+    pieces: &[&str],
+) -> (String, Vec<u8>) {
     let (name, seed) = &seeds[stream.below(seeds.len())];
     let mut bytes = seed.clone();
     for _ in 0..=stream.below(3) {
@@ -92,7 +96,7 @@ fn damaged(stream: &mut Stream, seeds: &[(String, Vec<u8>)]) -> (String, Vec<u8>
                 bytes.drain(at..end);
             }
             4 => {
-                let piece = PIECES[stream.below(PIECES.len())].bytes();
+                let piece = pieces[stream.below(pieces.len())].bytes();
                 bytes.splice(at..at, piece);
             }
             5 => {
@@ -108,7 +112,7 @@ fn damaged(stream: &mut Stream, seeds: &[(String, Vec<u8>)]) -> (String, Vec<u8>
                 bytes.extend_from_slice(&other[from..]);
             }
             _ => {
-                let piece = PIECES[stream.below(PIECES.len())].bytes();
+                let piece = pieces[stream.below(pieces.len())].bytes();
                 let end = (at + stream.below(12)).min(bytes.len());
                 bytes.splice(at..end, piece);
             }
@@ -146,7 +150,7 @@ pub(crate) fn fuzz(seeds: &[(String, Vec<u8>)], count: u64) -> Result<(u64, u64)
     let (mut read, mut refused) = (0, 0);
     for number in 0..count {
         let mut stream = Stream(number.wrapping_mul(0xd134_2543_de82_ef95));
-        let (name, bytes) = damaged(&mut stream, seeds);
+        let (name, bytes) = damaged(&mut stream, seeds, PIECES);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let raw = read_raw_bytes(&name, &bytes, &[]);
             if let Ok(tapes) = &raw {
@@ -169,18 +173,22 @@ pub(crate) fn fuzz(seeds: &[(String, Vec<u8>)], count: u64) -> Result<(u64, u64)
             Ok(true) => read += 1,
             Ok(false) => refused += 1,
             Err(why) => {
-                let why = why
-                    .downcast_ref::<String>()
-                    .cloned()
-                    .or_else(|| why.downcast_ref::<&str>().map(ToString::to_string));
+                let text = String::from_utf8_lossy(&bytes);
                 return Err(format!(
-                    "input {number} ({name}): {why:?}: {:?}",
-                    String::from_utf8_lossy(&bytes)
+                    "input {number} ({name}): {}: {text:?}",
+                    words(&*why)
                 ));
             }
         }
     }
     Ok((read, refused))
+}
+
+/// What a panic said.
+pub(crate) fn words(why: &(dyn std::any::Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| why.downcast_ref::<&str>().map(ToString::to_string));
+    text.unwrap_or_default()
 }
 
 #[test]

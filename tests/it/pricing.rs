@@ -827,3 +827,50 @@ fn realised_volatility_stands_in_with_a_factor_and_a_floor() {
     assert!((surface::from_realised(0.2, surface::REALISED_TO_IMPLIED) - 0.23).abs() < 1e-12);
     assert_eq!(surface::from_realised(0.01, 1.15), surface::IMPLIED_MIN);
 }
+
+/// The figure of Python's `statistics.variance` on five bars; the mean and the efficiency that the
+/// paper promises (1 + 1 / k, 8.5 for ten bars) on bars of a walk with drift and overnight jumps.
+#[test]
+fn yang_zhang_has_no_bias_and_varies_as_little_as_published() {
+    let bars = [
+        [100.0, 101.0, 99.0, 100.0],
+        [102.0, 104.0, 101.0, 103.0],
+        [101.0, 103.0, 100.0, 102.0],
+        [103.0, 103.5, 100.5, 101.0],
+        [100.0, 102.0, 99.5, 101.5],
+    ];
+    let found = surface::yang_zhang(&bars, 252.0).unwrap();
+    assert!((found - 0.395_000_103_601_978_24).abs() < 1e-12, "{found}");
+    assert_eq!(surface::yang_zhang(&bars[..2], 252.0), None);
+    let mut broken = bars;
+    broken[2][1] = 99.0;
+    assert_eq!(surface::yang_zhang(&broken, 252.0), None);
+
+    let mut walk = crate::chart::Walk(5);
+    let (mut ours, mut closes) = (Vec::new(), Vec::new());
+    for _ in 0..1_200 {
+        let (mut price, mut bars) = (100.0_f64, Vec::new());
+        for _ in 0..11 {
+            price *= (0.005 * walk.normal() + 0.0005).exp();
+            let (open, mut high, mut low) = (price, price, price);
+            for _ in 0..400 {
+                price *= ((0.0075_f64.powi(2) / 400.0).sqrt() * walk.normal()).exp();
+                (high, low) = (high.max(price), low.min(price));
+            }
+            bars.push([open, high, low, price]);
+        }
+        let close: Vec<f64> = bars.iter().map(|b| b[3]).collect();
+        ours.push(surface::yang_zhang(&bars, 1.0).unwrap().powi(2));
+        closes.push(surface::realised(&close, 1.0).unwrap().powi(2));
+    }
+    let truth = 0.005_f64.powi(2) + 0.0075_f64.powi(2);
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let variance = |v: &[f64]| mean(&v.iter().map(|x| (x - mean(v)).powi(2)).collect::<Vec<_>>());
+    assert!(
+        (mean(&ours) / truth - 1.0).abs() < 0.06,
+        "{}",
+        mean(&ours) / truth
+    );
+    let efficiency = variance(&closes) / variance(&ours);
+    assert!((6.0..11.0).contains(&efficiency), "{efficiency}");
+}
