@@ -243,6 +243,23 @@ fn kind_schema(kind: Kind) -> Value {
             },
             "minItems": 1,
         }),
+        Kind::Pair { min, max } => json!({
+            "type": "array",
+            "items": { "type": "integer", "minimum": min, "maximum": max },
+            "minItems": 2,
+            "maxItems": 2,
+        }),
+        Kind::Words(words) => json!({ "type": "array", "items": { "enum": words } }),
+        Kind::Mixed {
+            words,
+            fraction,
+            path,
+        } => {
+            let mut ways = vec![json!({ "enum": words })];
+            ways.extend(fraction.map(number_schema));
+            ways.extend(path.then(|| json!({ "type": "string", "minLength": 1 })));
+            json!({ "anyOf": ways })
+        }
     }
 }
 

@@ -177,9 +177,13 @@ impl Sim<'_, '_> {
             Side::Sell => held > 0.0,
         };
         let closing = match p.closes {
-            Some(shares) if against => shares.min(held.abs()),
+            Some(shares) if against => shares.min(held.abs() - self.locked_shares(p.slot)),
             _ => 0.0,
         };
+        if closing <= 0.0 && p.opens.is_none() && self.locked_shares(p.slot) > 0.0 {
+            // It waits for the calls on these shares to be bought back.
+            return;
+        }
         if closing == 0.0 && p.opens.is_none() {
             let outcome = self.unfilled(k, Outcome::Cancelled);
             self.end_order(k, outcome, Reason::Flat);
@@ -228,7 +232,7 @@ impl Sim<'_, '_> {
         };
         let power = self.buying_power(p, price, closing, terms.inside);
         let shares = wanted.min(affordable(power, price, &strategy.costs));
-        let shares = whole_lots(shares, strategy.size.lot);
+        let shares = whole_lots(shares, self.share_lot(p.slot));
         // NaN is refused like nothing at all.
         if shares.is_nan() || shares <= 0.0 {
             return Err(Reason::Cash);
@@ -244,7 +248,9 @@ impl Sim<'_, '_> {
         let account = &self.input.strategy.account;
         let freed = if inside { self.freed_inside } else { 0.0 };
         match account.kind {
-            AccountKind::Cash => self.account.settled_cash() - freed - self.purse.owed(),
+            AccountKind::Cash => {
+                self.account.settled_cash() - self.account.reserved - freed - self.purse.owed()
+            }
             AccountKind::Margin => {
                 let closes = closing * self.account.marks[p.slot];
                 let gross = self.account.gross() - closes;
@@ -551,6 +557,7 @@ impl Sim<'_, '_> {
             }
         }
         self.sweep_pending();
+        self.settle_delisted(bar, slot, self.account.marks[slot]);
         if !self.account.positions[slot].is_flat() {
             let price = self.account.marks[slot] * (1.0 - self.input.strategy.data.delist_haircut);
             self.close_now(bar, slot, price, Reason::Delisted);

@@ -374,7 +374,9 @@ fn without_dividends(market: &Market, strategy: &Strategy, run: &Run) -> Vec<Str
     }
     let mut held = vec![0.0; market.tapes.len()];
     for trade in &run.trades {
-        held[trade.symbol] += f64::from(trade.bars_held);
+        if let Some(bars) = held.get_mut(trade.symbol) {
+            *bars += f64::from(trade.bars_held);
+        }
     }
     let a_year = 252.0 * run.bars_a_session.max(1.0) * run.periods_a_year.min(252.0) / 252.0;
     let long = |(_, bars): &(usize, &f64)| **bars > a_year;
