@@ -120,6 +120,15 @@ fn json_schema() -> Value {
             { "required": ["rank"] },
             { "required": ["weights"] },
             { "required": ["layer"] },
+            {
+                "required": ["options"],
+                "not": { "anyOf": [
+                    { "required": ["rules"] },
+                    { "required": ["rank"] },
+                    { "required": ["weights"] },
+                    { "required": ["layer"] },
+                ] },
+            },
         ],
         "additionalProperties": false,
     })

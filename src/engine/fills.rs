@@ -177,10 +177,10 @@ impl Sim<'_, '_> {
             Side::Sell => held > 0.0,
         };
         let closing = match p.closes {
-            Some(shares) if against => shares.min(held.abs() - self.locked_shares(p.slot)),
+            Some(shares) if against => shares.min(held.abs()),
             _ => 0.0,
         };
-        if closing <= 0.0 && p.opens.is_none() && self.locked_shares(p.slot) > 0.0 {
+        if closing > 0.0 && self.is_locked(p.slot, closing) {
             // It waits for the calls on these shares to be bought back.
             return;
         }
@@ -566,6 +566,7 @@ impl Sim<'_, '_> {
 
     /// Sells what is held at the last close.
     pub(crate) fn close_at_end(&mut self, bar: BarIndex) {
+        self.close_options(bar);
         for slot in self.account.held.clone() {
             if self.input.symbols[slot].own_bar(bar).is_some() {
                 let price = self.account.marks[slot];

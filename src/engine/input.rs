@@ -4,8 +4,8 @@
 //! loop itself only looks things up at its own bar.
 
 use crate::engine::flows::Flow;
-use crate::engine::select::Spots;
 use crate::engine::options::Desk;
+use crate::engine::select::Spots;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
 use crate::strategy::Strategy;

@@ -3,9 +3,9 @@
 use crate::engine::flows::{self, Flow};
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
+use crate::engine::options::Desk;
 use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
-use crate::engine::options::Desk;
 use crate::error::{Error, Problem, Result};
 use crate::market::rates::{DatedRate, read_rate};
 use crate::market::{

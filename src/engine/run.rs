@@ -216,7 +216,7 @@ pub struct Run {
     pub equity: Vec<f64>,
     /// Cash at each close.
     pub cash: Vec<f64>,
-    /// Market value of holdings at each close (shorts negative).
+    /// Market value of holdings at each close, options among them (shorts negative).
     pub holdings: Vec<f64>,
     /// External flows of each bar, before its open: deposits positive. Empty in bare runs without
     /// flows.

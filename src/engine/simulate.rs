@@ -284,7 +284,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         for event in events {
             if let EventKind::Split(ratio) = event.kind {
                 self.account.split(bar, event.slot, ratio);
-                self.account.split_options(bar, event.slot, ratio);
+                self.split_options(bar, event.slot, ratio);
                 for pending in self.pending.iter_mut().filter(|p| p.slot == event.slot) {
                     pending.split(ratio);
                 }
@@ -545,7 +545,7 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     fn record(&mut self, bar: BarIndex) {
         self.tell_taxes(bar);
-        let holdings = self.account.holdings();
+        let holdings = self.account.holdings() + self.account.options.value;
         let equity = self.account.equity();
         self.record.equity.push(equity);
         if !self.account.keeps_books() {
@@ -563,15 +563,13 @@ impl<'a, 'm> Sim<'a, 'm> {
         self.record.exposure.push(exposure);
         self.record.traded.push(self.account.traded);
         let account = &mut self.account;
-        account
-            .income
-            .check(
-                equity,
-                &account.positions,
-                &account.held,
-                &account.marks,
-                account.options.value,
-            );
+        account.income.check(
+            equity,
+            &account.positions,
+            &account.held,
+            &account.marks,
+            account.options.value,
+        );
         let date = date_of(self.input.clock[bar]);
         let last = bar + 1 == self.input.end;
         if last || month_of(date_of(self.input.clock[bar + 1])) != month_of(date) {

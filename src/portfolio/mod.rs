@@ -16,7 +16,7 @@ pub use entry::{
 pub use income::Income;
 pub use ledger::{Account, Booking};
 pub use option::{
-    Campaign, MarkedBy, OpenOption, OptionBook, OptionFill, OptionTrade, SaleDay,
+    Campaign, ClosedPart, MarkedBy, OpenOption, OptionBook, OptionFill, OptionTrade, SaleDay,
 };
 pub use position::{Offset, Position, Protection};
 pub use tax::{

@@ -6,10 +6,11 @@
 
 use crate::execution::Reason;
 use crate::instrument::OptionContract;
-use crate::portfolio::{
-    Account, Entry, EntryKind, PositionSide, Stream, Trade, TradeStatus,
-};
+use crate::portfolio::{Account, Entry, EntryKind, PositionSide, Stream, Trade, TradeStatus};
 use crate::units::BarIndex;
+
+/// A rest below this part of a position is rounding.
+const PART_LEAST: f64 = 1e-12;
 
 /// Where the mark of an option came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +27,8 @@ pub enum MarkedBy {
 /// The day of the sale or purchase of an option, as its figures need it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SaleDay {
+    /// Strike, before any split since.
+    pub strike: f64,
     /// Price of the underlying.
     pub spot: f64,
     /// Calendar days to expiration.
@@ -47,6 +50,8 @@ pub struct OpenOption {
     pub slot: usize,
     /// Contracts, negative when written; fractions are allowed.
     pub count: f64,
+    /// Those that were closed before, where only a part was.
+    pub closed: ClosedPart,
     /// Strike in the money of the current bar.
     pub strike: f64,
     /// Shares a contract.
@@ -77,6 +82,17 @@ pub struct OpenOption {
     pub is_wing: bool,
 }
 
+/// The contracts of an option that were closed while others stayed open.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ClosedPart {
+    /// Contracts, positive.
+    pub count: f64,
+    /// Their exit prices a share, each times its contracts.
+    pub price_sum: f64,
+    /// Fees of closing them.
+    pub fees: f64,
+}
+
 impl OpenOption {
     /// It was written.
     pub fn is_short(&self) -> bool {
@@ -86,6 +102,17 @@ impl OpenOption {
     /// Shares that it is for, positive.
     pub fn shares(&self) -> f64 {
         self.count.abs() * self.multiplier
+    }
+
+    /// Contracts that were ever opened, positive.
+    pub fn opened(&self) -> f64 {
+        self.count.abs() + self.closed.count
+    }
+
+    /// Average price a share at which it ends when the rest ends at `price`, and the fees of it all.
+    fn exit(&self, price: f64, fee: f64) -> (f64, f64) {
+        let sum = self.closed.price_sum + price * self.count.abs();
+        (sum / self.opened(), self.closed.fees + fee)
     }
 
     /// Market value, negative when written.
@@ -200,12 +227,12 @@ impl OptionBook {
             contract: option.contract,
             number: option.number,
             campaign: option.campaign,
-            count: option.count,
+            count: option.count.signum() * option.opened(),
             multiplier: option.multiplier,
             strike: option.strike,
             bars: (option.entry_bar, option.entry_bar),
-            prices: (option.entry_price, option.mark),
-            fees: (option.entry_fee, 0.0),
+            prices: (option.entry_price, option.exit(option.mark, 0.0).0),
+            fees: (option.entry_fee, option.closed.fees),
             given_up: 0.0,
             sale: option.sale,
             worst: option.worst,
@@ -256,7 +283,8 @@ impl Account {
         self.options.revalue();
     }
 
-    /// Closes `count` contracts (positive) of the option at `at` by trading them back.
+    /// Closes `count` contracts (positive) of the option at `at` by trading them back. While others
+    /// stay open, it is one trade with them.
     pub fn close_option(&mut self, at: usize, count: f64, fill: &OptionFill) {
         let option = self.options.open[at].clone();
         let signed = if option.is_short() { count } else { -count };
@@ -267,7 +295,23 @@ impl Account {
             false => Stream::Protection,
         };
         self.book_premium(&option, fill, signed, money, stream);
-        self.end_option(at, count, (fill.bar, fill.own), (fill.price, fill.fee), 0.0, fill.reason);
+        let rest = option.count.abs() - count;
+        if rest <= PART_LEAST * option.count.abs() {
+            self.end_option(
+                at,
+                (fill.bar, fill.own),
+                (fill.price, fill.fee),
+                0.0,
+                fill.reason,
+            );
+            return;
+        }
+        let held = &mut self.options.open[at];
+        held.count = option.count.signum() * rest;
+        held.closed.count += count;
+        held.closed.price_sum += count * fill.price;
+        held.closed.fees += fill.fee;
+        self.options.revalue();
     }
 
     /// Brings the option at `at` to `count` contracts at one price; its entry price becomes the average
@@ -291,7 +335,9 @@ impl Account {
         };
         self.book_premium(&option, fill, change, money, stream);
         let held = &mut self.options.open[at];
-        held.entry_price = (held.entry_price * option.count + fill.price * change) / count;
+        let opened = held.opened();
+        held.entry_price =
+            (held.entry_price * opened + fill.price * change.abs()) / (opened + change.abs());
         held.entry_fee += fill.fee;
         held.count = count;
         self.options.revalue();
@@ -326,7 +372,7 @@ impl Account {
         if let Some(campaign) = self.options.campaigns.get_mut(option.campaign) {
             campaign.given_up += given_up - money.min(0.0);
         }
-        self.end_option(at, option.count.abs(), (bar, own), (intrinsic, 0.0), given_up, reason);
+        self.end_option(at, (bar, own), (intrinsic, 0.0), given_up, reason);
     }
 
     /// `ratio` new shares for one old: contracts are multiplied and strikes divided when that gives
@@ -341,6 +387,7 @@ impl Account {
             let before = option.count;
             if is_whole {
                 option.count *= ratio;
+                option.closed.count *= ratio;
             } else {
                 option.multiplier *= ratio;
             }
@@ -351,6 +398,9 @@ impl Account {
             };
             option.mark /= ratio;
             option.entry_price /= ratio;
+            if !is_whole {
+                option.closed.price_sum /= ratio;
+            }
             let option = option.clone();
             if self.keeps_books() {
                 let added = option.count - before;
@@ -381,11 +431,22 @@ impl Account {
     }
 
     /// Option trades that are open, marked at the last close.
-    pub fn open_option_trades(&self, bar: BarIndex, own_of: impl Fn(usize) -> u32) -> Vec<(usize, Trade)> {
+    pub fn open_option_trades(
+        &self,
+        bar: BarIndex,
+        own_of: impl Fn(usize) -> u32,
+    ) -> Vec<(usize, Trade)> {
         let trades = self.options.open.iter().map(|option| {
             let end = (bar, own_of(option.slot));
-            let trade = self.option_trade(option, option.count.abs(), end, (option.mark, 0.0));
-            (option.number, Trade { status: TradeStatus::Open, reason: Reason::Signal, ..trade })
+            let trade = self.option_trade(option, end, option.exit(option.mark, 0.0));
+            (
+                option.number,
+                Trade {
+                    status: TradeStatus::Open,
+                    reason: Reason::Signal,
+                    ..trade
+                },
+            )
         });
         trades.collect()
     }
@@ -460,60 +521,47 @@ impl Account {
         self.first_contract + contract
     }
 
-    /// Takes `count` contracts off the book and writes their trades down.
+    /// Takes the option off the book and writes its trade down.
     fn end_option(
         &mut self,
         at: usize,
-        count: f64,
         end: (BarIndex, u32),
-        exit: (f64, f64),
+        (price, fee): (f64, f64),
         given_up: f64,
         reason: Reason,
     ) {
-        let option = self.options.open[at].clone();
-        let share = count / option.count.abs();
-        let trade = self.option_trade(&option, count, end, exit);
-        let mut number = option.number;
-        if share < 1.0 {
-            // A part that ends first is a trade of its own.
-            number = self.next_trade();
-            let rest = &mut self.options.open[at];
-            rest.count *= 1.0 - share;
-            rest.entry_fee *= 1.0 - share;
-            rest.worst *= 1.0 - share;
-        } else {
-            self.options.open.remove(at);
-        }
+        let option = self.options.open.remove(at);
+        let exit = option.exit(price, fee);
+        let trade = self.option_trade(&option, end, exit);
         self.options.trades.push(OptionTrade {
             contract: option.contract,
-            number,
+            number: option.number,
             campaign: option.campaign,
-            count: option.count.signum() * count,
+            count: option.count.signum() * option.opened(),
             multiplier: option.multiplier,
             strike: option.strike,
             bars: (option.entry_bar, end.0),
             prices: (option.entry_price, exit.0),
-            fees: (option.entry_fee * share, exit.1),
+            fees: (option.entry_fee, exit.1),
             given_up,
             sale: option.sale,
-            worst: option.worst * share,
+            worst: option.worst,
             outcome: Some(reason),
             is_wing: option.is_wing,
         });
-        self.trades.push((number, Trade { reason, ..trade }));
+        self.trades.push((option.number, Trade { reason, ..trade }));
         self.options.revalue();
     }
 
-    /// A row of the table of trades: prices are a share, `shares` are contracts.
+    /// A row of the table of trades: prices are a share, `shares` those of all contracts.
     fn option_trade(
         &self,
         option: &OpenOption,
-        count: f64,
         (bar, own): (BarIndex, u32),
         (exit_price, exit_fee): (f64, f64),
     ) -> Trade {
-        let entry_fee = option.entry_fee * count / option.count.abs();
-        let shares = count * option.multiplier;
+        let entry_fee = option.entry_fee;
+        let shares = option.opened() * option.multiplier;
         let gain = match option.is_short() {
             true => option.entry_price - exit_price,
             false => exit_price - option.entry_price,
@@ -528,7 +576,7 @@ impl Account {
             },
             entry_bar: option.entry_bar,
             entry_price: option.entry_price,
-            shares: count,
+            shares,
             entry_fee,
             exit_bar: bar,
             exit_price,

@@ -1088,7 +1088,8 @@ impl Reader<'_> {
                 Ok(Value::Text(text.to_string()))
             }
             (DeValue::String(text), Some(_)) if looks_like_number(text) => {
-                let meant = per_cent(text).map_or_else(|| text.trim().to_owned(), |x| x.to_string());
+                let meant =
+                    per_cent(text).map_or_else(|| text.trim().to_owned(), |x| x.to_string());
                 Err(self
                     .problem("this text is a number")
                     .help(format!("a fraction stands without quotes: {meant}")))

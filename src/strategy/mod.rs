@@ -633,6 +633,15 @@ impl Strategy {
         }
     }
 
+    /// `[options]` stands alone: no rule, rank or weight says what shares to hold.
+    pub fn decides_by_options_alone(&self) -> bool {
+        self.options.is_some()
+            && self.portfolio_table().is_none()
+            && self.rules.enter.is_none()
+            && self.rules.short.is_none()
+            && self.layers.is_empty()
+    }
+
     /// The expressions of `[rank]`.
     pub fn expressions_of_selector(&self) -> impl Iterator<Item = &ExprText> {
         let rank = self.rank.iter();

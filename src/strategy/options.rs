@@ -4,7 +4,7 @@
 
 use crate::error::Problem;
 use crate::strategy::resolve::Values;
-use crate::strategy::{ExprText, Rate};
+use crate::strategy::{AccountKind, ExprText, Prices, Rate, Strategy};
 use std::path::PathBuf;
 
 /// `[options] structure`.
@@ -409,12 +409,7 @@ fn pricing(values: &Values<'_>) -> Pricing {
     }
 }
 
-fn leg(
-    values: &Values<'_>,
-    name: &str,
-    structure: Structure,
-    problems: &mut Vec<Problem>,
-) -> Leg {
+fn leg(values: &Values<'_>, name: &str, structure: Structure, problems: &mut Vec<Problem>) -> Leg {
     let at = |key: &str| format!("options.{name}.{key}");
     let number = |key: &str| values.number(&at(key));
     let dte = values.pair(&at("dte"));
@@ -544,5 +539,87 @@ fn fill(values: &Values<'_>) -> OptionFill {
             "probability" => Assignment::Probability,
             _ => Assignment::Optimal,
         },
+    }
+}
+
+/// What cannot stand beside `[options]`, or not with this structure.
+pub(super) fn check(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Problem>) {
+    let Some(options) = &s.options else { return };
+    let mut refuse = |is_so: bool, key: &str, message: &str, help: &str| {
+        if is_so {
+            let key = match values.given(key) {
+                Some(_) => key.to_owned(),
+                None => values.first("options."),
+            };
+            problems.push(values.problem(&key, message).help(help));
+        }
+    };
+    let structure = options.structure;
+    let alone = s.decides_by_options_alone();
+    refuse(
+        s.account.kind == AccountKind::Margin,
+        "account.kind",
+        "[options] needs a cash account",
+        "written options are covered by shares and cash here, never by credit",
+    );
+    refuse(
+        s.rules.short.is_some(),
+        "rules.short",
+        "[options] does not go with shorts",
+        "a call is covered by shares that are held",
+    );
+    let protects = s.stops.stop.is_some() || s.stops.target.is_some() || s.stops.trail.is_some();
+    refuse(
+        protects && structure.has_call() && !structure.is_spread(),
+        "stops.stop",
+        "[stops] would sell shares from under their calls",
+        "let [rules] exit sell them: the calls are bought back first; or roll at a loss with options.roll.loss",
+    );
+    refuse(
+        structure == Structure::Wheel && !alone,
+        "options.structure",
+        "a wheel chooses its shares itself",
+        "beside [rules], [rank] or [weights] use \"covered_call\" or \"cash_secured_put\"",
+    );
+    refuse(
+        s.tax.is_some(),
+        "tax.short_rate",
+        "[tax] does not know options yet",
+        "leave [tax] out, and tax the figures of trades.csv by hand",
+    );
+    refuse(
+        options.pricing.chain.is_some() && s.data.prices == Prices::Adjusted,
+        "data.prices",
+        "quotes of a chain belong to prices as traded",
+        "prices = \"raw\", or price by a model: strikes then live in adjusted prices",
+    );
+    check_units(values, options, alone, problems);
+}
+
+/// Pro-rata units exist for what published indices hold, and nothing else moves them.
+fn check_units(values: &Values<'_>, options: &Options, alone: bool, problems: &mut Vec<Problem>) {
+    if !options.index_units {
+        return;
+    }
+    let has_units =
+        options.structure.holds_shares() || options.structure == Structure::CashSecuredPut;
+    let reason = if !has_units {
+        Some(format!(
+            "a {} has no pro-rata units",
+            options.structure.name()
+        ))
+    } else if !alone {
+        Some("pro-rata units hold their own shares".to_owned())
+    } else if options.roll.is_some() {
+        Some("pro-rata units are held to expiration".to_owned())
+    } else {
+        None
+    };
+    if let Some(reason) = reason {
+        problems.push(
+            values
+                .problem("options.units", reason)
+                .help("units = \"account\" trades contracts"),
+        );
     }
 }

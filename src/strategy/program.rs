@@ -80,7 +80,9 @@ impl Strategy {
             });
         let options = self.options.iter().flat_map(|options| {
             let when = |leg: &'a Option<Leg>| leg.as_ref().and_then(|leg| leg.when.as_ref());
-            [when(&options.call), when(&options.put)].into_iter().flatten()
+            [when(&options.call), when(&options.put)]
+                .into_iter()
+                .flatten()
         });
         let options = options.map(|text| request(&text.key, text, Kind::Condition, false));
         let volatility = (self.size.method == SizeMethod::TargetVol).then_some(VOLATILITY);

@@ -84,6 +84,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_size_and_stops(&values, &strategy, problems);
     check_fill_and_days(&values, &strategy, problems);
     check_cashflows(&values, &parts, problems);
+    options::check(&values, &strategy, problems);
     check_tax(&values, parts.tried, parts.headings, &strategy, problems);
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     strategy.assumptions = assumptions(&values, &strategy);

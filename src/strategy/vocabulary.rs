@@ -378,17 +378,17 @@ pub static TABLES: &[Table] = &[
         "A strategy on a part of the account, one table each",
         LAYER,
     ),
-    table("options", "Which options are written and held", options::OPTIONS),
+    table(
+        "options",
+        "Which options are written and held",
+        options::OPTIONS,
+    ),
     table(
         "options.pricing",
         "Where option prices come from",
         options::PRICING,
     ),
-    table(
-        "options.contract",
-        "What a contract is",
-        options::CONTRACT,
-    ),
+    table("options.contract", "What a contract is", options::CONTRACT),
     table("options.call", "Which calls", options::LEG),
     table("options.put", "Which puts", options::LEG),
     table(
@@ -396,11 +396,7 @@ pub static TABLES: &[Table] = &[
         "When an option is replaced by a later one",
         options::ROLL,
     ),
-    table(
-        "options.fill",
-        "At what price options trade",
-        options::FILL,
-    ),
+    table("options.fill", "At what price options trade", options::FILL),
     table(
         "walk_forward",
         "Parameters chosen on the past, judged on the future",

@@ -131,7 +131,10 @@ impl Desk {
         };
         let days = self.days(at.bar, listed.expiration).max(1) as f64;
         let yield_annual = fill / collateral * 365.0 / days;
-        if leg.min_annual_yield.is_some_and(|least| yield_annual < least) {
+        if leg
+            .min_annual_yield
+            .is_some_and(|least| yield_annual < least)
+        {
             return Err(NotDone::AnnualYield);
         }
         Ok(Chosen {
@@ -203,19 +206,14 @@ fn last_at_or_below(strikes: &[f64], level: f64) -> Option<f64> {
 }
 
 /// The strike with the least distance; in a tie the one further out of the money.
-fn nearest(
-    strikes: &[f64],
-    outward: f64,
-    distance: impl Fn(f64) -> Option<f64>,
-) -> Option<f64> {
+fn nearest(strikes: &[f64], outward: f64, distance: impl Fn(f64) -> Option<f64>) -> Option<f64> {
     let mut best: Option<(f64, f64)> = None;
     for &strike in strikes {
         let Some(d) = distance(strike).filter(|d| !d.is_nan()) else {
             continue;
         };
-        let better = best.is_none_or(|(least, at)| {
-            d < least || (d == least && (strike - at) * outward > 0.0)
-        });
+        let better = best
+            .is_none_or(|(least, at)| d < least || (d == least && (strike - at) * outward > 0.0));
         if better {
             best = Some((d, strike));
         }

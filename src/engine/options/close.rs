@@ -1,8 +1,8 @@
 //! The close before decisions: marks, the wishes of the day before, expiry and early exercise.
 
+use crate::engine::options::WishKind;
 use crate::engine::options::input::Desk;
 use crate::engine::options::quote::{Listed, Moment};
-use crate::engine::options::WishKind;
 use crate::engine::simulate::Sim;
 use crate::execution::{Reason, Side};
 use crate::instrument::{Right, Settlement, Style};
@@ -158,8 +158,7 @@ impl<'a> Sim<'a, '_> {
             (true, Right::Put) => (EntryKind::Assignment, Reason::Assigned),
             (true, Right::Call) => (EntryKind::Assignment, Reason::Called),
         };
-        let physical =
-            desk.underlyings[listed.slot].convention.settlement == Settlement::Physical;
+        let physical = desk.underlyings[listed.slot].convention.settlement == Settlement::Physical;
         let covered = self.has_cover(&option, &listed);
         if !physical || self.in_spread() || desk.terms.index_units || !covered {
             let reason = if physical { reason } else { Reason::Settled };
@@ -172,7 +171,14 @@ impl<'a> Sim<'a, '_> {
             };
             self.account
                 .settle_option(at, (bar, own), 0.0, given_up, kind, reason);
-            self.deliver(bar, &listed, option.shares(), option.is_short(), exercise, reason);
+            self.deliver(
+                bar,
+                &listed,
+                option.shares(),
+                option.is_short(),
+                exercise,
+                reason,
+            );
         }
         if option.is_short() {
             self.account.options.campaigns[option.campaign].assignments += 1;
@@ -234,9 +240,15 @@ impl<'a> Sim<'a, '_> {
             protection: Protection::default(),
             live_from: bar + 1,
         };
-        if side == Side::Buy && self.account.positions[slot].is_flat() {
-            self.options.slots[slot].assigned_at = Some(listed.strike);
-            self.options.slots[slot].premium_since = 0.0;
+        if side == Side::Buy {
+            let state = &mut self.options.slots[slot];
+            let before = if held > 0.0 { state.assigned_at } else { None };
+            let old = before.unwrap_or(self.account.positions[slot].entry_price);
+            let sum = held.max(0.0) * old + shares * listed.strike;
+            state.assigned_at = Some(sum / (held.max(0.0) + shares));
+            if held <= 0.0 {
+                state.premium_since = 0.0;
+            }
         }
         self.account.fill(&booking, self.input.session(bar));
         self.account.marks[slot] = exercise.spot;
@@ -305,7 +317,9 @@ impl<'a> Sim<'a, '_> {
                     right: Right::Call,
                     ..*listed
                 };
-                let call = desk.model(at, &call).map_or(f64::INFINITY, |(value, _)| value);
+                let call = desk
+                    .model(at, &call)
+                    .map_or(f64::INFINITY, |(value, _)| value);
                 mark - intrinsic <= NO_TIME_VALUE && interest > call
             }
         }
@@ -324,10 +338,27 @@ impl<'a> Sim<'a, '_> {
         x >> 63 == 0
     }
 
+    /// New shares for old, in contracts and in what is remembered of them.
+    pub(crate) fn split_options(&mut self, bar: BarIndex, slot: usize, ratio: f64) {
+        if self.input.desk.is_none() {
+            return;
+        }
+        self.account.split_options(bar, slot, ratio);
+        let state = &mut self.options.slots[slot];
+        state.assigned_at = state.assigned_at.map(|strike| strike / ratio);
+        state.premium_since /= ratio;
+    }
+
     /// A symbol ends: its options are settled at its last price.
     pub(crate) fn settle_delisted(&mut self, bar: BarIndex, slot: usize, spot: f64) {
         let Some(desk) = self.desk() else { return };
-        while let Some(at) = self.account.options.open.iter().position(|o| o.slot == slot) {
+        while let Some(at) = self
+            .account
+            .options
+            .open
+            .iter()
+            .position(|o| o.slot == slot)
+        {
             self.settle(desk, bar, at, Exercise { spot, early: false });
         }
         self.reserve(bar);

@@ -18,7 +18,8 @@ impl<'a> Sim<'a, '_> {
     /// Shares that the structure itself buys or sells, where no selector does.
     pub(crate) fn option_stock_wants(&self, bar: BarIndex, wants: &mut Vec<Want>) {
         let Some(desk) = self.desk() else { return };
-        if desk.terms.index_units || !matches!(self.decider, Decider::Rules) || self.has_selector() {
+        if desk.terms.index_units || !matches!(self.decider, Decider::Rules) || self.has_selector()
+        {
             return;
         }
         for slot in 0..self.input.symbols.len() {
@@ -28,7 +29,7 @@ impl<'a> Sim<'a, '_> {
             let structure = desk.terms.structure;
             let shares = self.account.positions[slot].shares;
             if structure.holds_shares() {
-                wants.extend(self.buy_more(desk, bar, slot));
+                wants.extend(self.shares_wanted(desk, bar, slot));
             } else if structure != Structure::Wheel && shares > 0.0 && !self.waits(slot, true) {
                 // Assigned shares are no part of the structure.
                 wants.push(Want {
@@ -44,14 +45,13 @@ impl<'a> Sim<'a, '_> {
         }
     }
 
-    /// Rules decide about shares.
+    /// Something else than the structure decides about shares.
     fn has_selector(&self) -> bool {
-        let rules = &self.input.strategy.rules;
-        rules.enter.is_some() || rules.short.is_some()
+        !self.input.strategy.decides_by_options_alone()
     }
 
     /// Shares for the slot's part of the equity: whole lots of a contract where contracts are whole.
-    fn buy_more(&self, desk: &Desk, bar: BarIndex, slot: usize) -> Option<Want> {
+    fn shares_wanted(&self, desk: &Desk, bar: BarIndex, slot: usize) -> Option<Want> {
         if self.waits(slot, false) || self.waits(slot, true) {
             return None;
         }
@@ -114,6 +114,10 @@ impl<'a> Sim<'a, '_> {
         }
     }
 
+    fn is_call(&self, option: &OpenOption) -> bool {
+        self.account.options.contracts[option.contract].right == Right::Call
+    }
+
     fn is_wished(&self, slot: usize, kind: WishKind) -> bool {
         let same = |w: &Wish| w.slot == slot && w.kind == kind;
         self.options.wishes.iter().any(same)
@@ -126,7 +130,17 @@ impl<'a> Sim<'a, '_> {
             WishKind::Close(_) => Reason::Closed,
         };
         let order = self.new_order(bar, slot, side, OrderType::Market, count, None, reason);
-        // Until its fill an order of options has no contract yet.
+        let traded = match kind {
+            // Until its fill it has no contract yet.
+            WishKind::Open(_) => None,
+            WishKind::Roll(number) | WishKind::Close(number) => {
+                let open = &self.account.options.open;
+                open.iter().find(|o| o.number == number)
+            }
+        };
+        if let Some(option) = traded {
+            self.orders[order].symbol = self.account.first_contract + option.contract;
+        }
         self.orders[order].outcome = crate::execution::Outcome::Expired;
         self.orders[order].reason = Reason::LastBar;
         self.options.wishes.push(Wish { order, slot, kind });
@@ -182,7 +196,11 @@ impl<'a> Sim<'a, '_> {
         let cost = quote.map(|q| q.bought_at(desk.terms.fill.give_up));
         let credit = option.entry_price;
         let earned = cost.map(|cost| 1.0 - cost / credit);
-        if roll.profit.zip(earned).is_some_and(|(x, earned)| earned >= x) {
+        if roll
+            .profit
+            .zip(earned)
+            .is_some_and(|(x, earned)| earned >= x)
+        {
             return Some(false);
         }
         let days = desk.days(bar, listed.expiration);
@@ -221,7 +239,11 @@ impl<'a> Sim<'a, '_> {
         let moment = self.moment(option.slot, bar);
         let time_value = option.mark - listed.right.intrinsic(moment.spot, listed.strike);
         desk.underlyings[option.slot].dividends.iter().any(|d| {
-            d.ex > next && d.ex <= after && d.known <= moment.now && !d.special && d.amount > time_value
+            d.ex > next
+                && d.ex <= after
+                && d.known <= moment.now
+                && !d.special
+                && d.amount > time_value
         })
     }
 
@@ -234,9 +256,7 @@ impl<'a> Sim<'a, '_> {
                 .filter(|p| p.slot == slot && !p.done)
                 .filter_map(|p| p.closes)
                 .sum();
-            let locked = self.locked_shares(slot);
-            let held = self.account.positions[slot].shares;
-            if leaving <= 0.0 || held - leaving >= locked {
+            if leaving <= 0.0 || !self.is_locked(slot, leaving) {
                 continue;
             }
             let calls: Vec<(usize, f64)> = self
@@ -244,7 +264,7 @@ impl<'a> Sim<'a, '_> {
                 .options
                 .open
                 .iter()
-                .filter(|o| o.slot == slot && o.is_short())
+                .filter(|o| o.slot == slot && o.is_short() && self.is_call(o))
                 .map(|o: &OpenOption| (o.number, o.count.abs()))
                 .collect();
             for (number, count) in calls {
@@ -262,6 +282,10 @@ impl<'a> Sim<'a, '_> {
             return;
         };
         if self.is_wished(slot, WishKind::Open(right)) || !self.has_room(desk, bar, slot, right) {
+            return;
+        }
+        if self.purse.owed() > 0.0 {
+            self.not_done(bar, (slot, right), false, NotDone::Owed);
             return;
         }
         if desk.blackout.get(bar).copied().unwrap_or(false) {
@@ -299,9 +323,8 @@ impl<'a> Sim<'a, '_> {
         };
         let contracts = &self.account.options.contracts;
         let open = self.account.options.open.iter();
-        let mut same = open.filter(|o| {
-            o.slot == slot && !o.is_wing && contracts[o.contract].right == right
-        });
+        let mut same =
+            open.filter(|o| o.slot == slot && !o.is_wing && contracts[o.contract].right == right);
         let tranches = desk.terms.tranches;
         if tranches > 1 {
             let spacing = i64::from(leg.days_max().min(60)) / i64::from(tranches);
@@ -325,7 +348,11 @@ impl<'a> Sim<'a, '_> {
         }
         let spot = self.account.marks[slot];
         let one = spot * desk.terms.contract.multiplier;
-        let least = if leg.fractional { 0.001 * one } else { 0.5 * one };
+        let least = if leg.fractional {
+            0.001 * one
+        } else {
+            0.5 * one
+        };
         self.free_money(desk, slot, leg) >= least
     }
 }

@@ -290,8 +290,8 @@ fn of_file(path: &std::path::Path, clock: &[Micros]) -> Result<Vec<f64>> {
     let each = clock.iter().map(|time| {
         let after = series.partition_point(|(date, _)| *date <= *time);
         let found = after.checked_sub(1).map(|at| series[at]);
-        let fresh = found
-            .filter(|(date, _)| (date_of(*time) - date_of(*date)).num_days() <= STALE_DAYS);
+        let fresh =
+            found.filter(|(date, _)| (date_of(*time) - date_of(*date)).num_days() <= STALE_DAYS);
         fresh.map_or(f64::NAN, |(_, v)| v * unit)
     });
     let each: Vec<f64> = each.collect();
@@ -315,4 +315,3 @@ fn blackout(terms: &Options, clock: &[Micros]) -> Result<Vec<bool>> {
     let is_in = |time: &Micros| days.binary_search(&midnight(date_of(*time))).is_ok();
     Ok(clock.iter().map(is_in).collect())
 }
-

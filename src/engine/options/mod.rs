@@ -50,12 +50,16 @@ pub enum NotDone {
     Shares,
     /// Too little cash for one contract.
     Cash,
+    /// Too little cash to roll all contracts; the rest was bought back.
+    CashForAll,
     /// No roll gives the credit that is asked for.
     NoCredit,
     /// No later contract fits the roll.
     NoRoll,
     /// It was left to be assigned.
     LeftToAssign,
+    /// Money is owed, which shares or cash have to pay first.
+    Owed,
 }
 
 impl NotDone {
@@ -71,9 +75,11 @@ impl NotDone {
             NotDone::AnnualYield => "the premium a year is below min_annual_yield",
             NotDone::Shares => "too few shares for one contract",
             NotDone::Cash => "too little cash for one contract",
+            NotDone::CashForAll => "too little cash to roll all contracts",
             NotDone::NoCredit => "no strike gives a net credit",
             NotDone::NoRoll => "no later contract fits the roll",
             NotDone::LeftToAssign => "left to be assigned",
+            NotDone::Owed => "a withdrawal or a tax waits for the money",
         }
     }
 }
@@ -99,6 +105,8 @@ pub struct OptionRecord {
     /// Symbols of the contracts in the style of the clearing house; in orders, trades and entries they
     /// stand after the market's symbols.
     pub contracts: Vec<String>,
+    /// Market index of the underlying of each.
+    pub underlyings: Vec<usize>,
     /// Trades, ended and open, in the order of opening.
     pub trades: Vec<OptionTrade>,
     /// Campaigns in the order of their first sale.
@@ -159,6 +167,13 @@ pub(crate) struct DeskState {
     pub(crate) record: OptionRecord,
 }
 
+impl OptionRecord {
+    /// Market index of the underlying of a symbol that stands behind the market's `tapes`.
+    pub fn underlying_of(&self, symbol: usize, tapes: usize) -> Option<usize> {
+        self.underlyings.get(symbol.checked_sub(tapes)?).copied()
+    }
+}
+
 impl DeskState {
     pub(crate) fn new(slots: usize) -> Self {
         DeskState {
@@ -190,6 +205,12 @@ impl Sim<'_, '_> {
         };
         let book = std::mem::take(&mut self.account.options);
         record.trades = book.finished_trades();
+        let index_of = |name: &str| {
+            let mut symbols = self.input.symbols.iter();
+            symbols.find(|s| s.name == name).map_or(0, |s| s.tape)
+        };
+        let underlyings = book.contracts.iter().map(|c| index_of(&c.underlying));
+        record.underlyings = underlyings.collect();
         record.campaigns = book.campaigns;
         record.warnings.clone_from(&desk.warnings);
         let symbols = book.contracts.iter().map(|c| c.symbol());

@@ -7,7 +7,7 @@ use crate::engine::options::{NotDone, NotDoneAt};
 use crate::engine::simulate::Sim;
 use crate::execution::{OrderType, Outcome, Reason, Side};
 use crate::instrument::{OptionContract, Right, strike_milli};
-use crate::portfolio::{Campaign, MarkedBy, OpenOption, OptionFill, SaleDay};
+use crate::portfolio::{Campaign, ClosedPart, MarkedBy, OpenOption, OptionFill, SaleDay};
 use crate::strategy::{Leg, RollTo, StrikeFloor, Structure, Unable};
 use crate::units::BarIndex;
 
@@ -73,12 +73,33 @@ impl<'a> Sim<'a, '_> {
 
     /// Shares of a slot that stand behind calls written on them.
     pub(crate) fn locked_shares(&self, slot: usize) -> f64 {
+        if self.account.options.open.is_empty() {
+            return 0.0;
+        }
         let options = self.account.options.open.iter();
         let calls = options.filter(|o| o.slot == slot && o.is_short());
         let covered = calls.filter(|o| {
             self.account.options.contracts[o.contract].right == Right::Call && !self.in_spread()
         });
         covered.map(OpenOption::shares).sum()
+    }
+
+    /// Calls are written on some of so many shares.
+    pub(crate) fn is_locked(&self, slot: usize, shares: f64) -> bool {
+        const ROUNDING: f64 = 1e-9;
+        let locked = self.locked_shares(slot);
+        let free = self.account.positions[slot].shares - locked;
+        locked > 0.0 && shares > free + ROUNDING * shares
+    }
+
+    /// Everything is traded back at the last close.
+    pub(crate) fn close_options(&mut self, bar: BarIndex) {
+        let mut at = 0;
+        while at < self.account.options.open.len() {
+            if !self.close_at(bar, at, Reason::End, None) {
+                at += 1;
+            }
+        }
     }
 
     /// Written options have others beside them that limit what they may lose.
@@ -223,8 +244,8 @@ impl<'a> Sim<'a, '_> {
         wing: Option<&Chosen>,
     ) -> Result<f64, NotDone> {
         let multiplier = desk.terms.contract.multiplier;
-        let on_shares = wing.is_none()
-            && (right == Right::Call || desk.terms.structure.buys_puts());
+        let on_shares =
+            wing.is_none() && (right == Right::Call || desk.terms.structure.buys_puts());
         let wanted = if on_shares {
             self.uncovered(desk, (slot, right), leg) / multiplier
         } else {
@@ -254,7 +275,9 @@ impl<'a> Sim<'a, '_> {
             let price = chosen.quote.bought_at(desk.terms.fill.give_up);
             let cost = count * multiplier * price + self.contract_fee(count);
             if cost > self.account.settled_cash() - self.account.reserved {
-                return self.affordable_puts(price, multiplier, leg).ok_or(NotDone::Cash);
+                return self
+                    .affordable_puts(price, multiplier, leg)
+                    .ok_or(NotDone::Cash);
             }
         }
         Ok(count)
@@ -285,12 +308,7 @@ impl<'a> Sim<'a, '_> {
     }
 
     /// Shares of the holding that may be written on, or bought puts for, and are not yet.
-    pub(super) fn uncovered(
-        &self,
-        desk: &Desk,
-        (slot, right): (usize, Right),
-        leg: &Leg,
-    ) -> f64 {
+    pub(super) fn uncovered(&self, desk: &Desk, (slot, right): (usize, Right), leg: &Leg) -> f64 {
         let leaving: f64 = self
             .pending
             .iter()
@@ -324,8 +342,12 @@ impl<'a> Sim<'a, '_> {
         let both = desk.terms.structure == Structure::IronCondor;
         // The two sides of a condor share one half of the budget each.
         let budget = if both { 0.5 * budget } else { budget };
-        let used = if both { used - self.other_side(desk, slot) } else { used };
-        let free = self.account.settled_cash() - self.account.reserved;
+        let used = if both {
+            used - self.other_side(desk, slot)
+        } else {
+            used
+        };
+        let free = self.account.settled_cash() - self.account.reserved - self.purse.owed();
         (budget - used).min(free * leg.cover)
     }
 
@@ -421,6 +443,7 @@ impl<'a> Sim<'a, '_> {
         };
         let position = &self.account.positions[slot];
         let sale = SaleDay {
+            strike: chosen.listed.strike,
             spot: self.account.marks[slot],
             days: desk.days(bar, chosen.listed.expiration) as f64,
             delta: chosen.quote.delta,
@@ -431,6 +454,7 @@ impl<'a> Sim<'a, '_> {
             contract,
             slot,
             count: signed,
+            closed: ClosedPart::default(),
             strike: chosen.listed.strike,
             multiplier: desk.terms.contract.multiplier,
             entry_price: price,
@@ -450,7 +474,14 @@ impl<'a> Sim<'a, '_> {
         let premium = -signed * desk.terms.contract.multiplier * price - fee;
         self.note_basis(slot, premium);
         let side = if signed < 0.0 { Side::Sell } else { Side::Buy };
-        self.option_order(bar, slot, (side, signed.abs(), price), contract, order, Reason::Signal);
+        self.option_order(
+            bar,
+            slot,
+            (side, signed.abs(), price),
+            contract,
+            order,
+            Reason::Signal,
+        );
     }
 
     /// Premiums lower what the shares of a wheel cost, a share.
@@ -495,7 +526,9 @@ impl<'a> Sim<'a, '_> {
         reason: Reason,
         order: Option<usize>,
     ) -> bool {
-        let Some(desk) = self.desk() else { return false };
+        let Some(desk) = self.desk() else {
+            return false;
+        };
         let option = self.account.options.open[at].clone();
         let listed = self.listed(desk, at);
         let moment = self.moment(option.slot, bar);
@@ -519,7 +552,14 @@ impl<'a> Sim<'a, '_> {
         self.account.close_option(at, count, &fill);
         let paid = option.count * option.multiplier * price - fill.fee;
         self.note_basis(option.slot, paid);
-        self.option_order(bar, option.slot, (side, count, price), option.contract, order, reason);
+        self.option_order(
+            bar,
+            option.slot,
+            (side, count, price),
+            option.contract,
+            order,
+            reason,
+        );
         self.reserve(bar);
         true
     }
@@ -530,14 +570,14 @@ impl<'a> Sim<'a, '_> {
         let Some(desk) = self.desk() else { return };
         let open = &self.account.options.open;
         let Some(at) = open.iter().position(|o| o.number == number) else {
-            self.withdraw(order, Reason::Flat);
+            self.call_off(order, Reason::Flat);
             return;
         };
         let option = self.account.options.open[at].clone();
         let listed = self.listed(desk, at);
         let place = (option.slot, listed.right);
         match self.replacement(desk, bar, at, &listed) {
-            Ok((chosen, wing)) => {
+            Ok((chosen, wing, count)) => {
                 let wings = self.wings_of(&option);
                 self.close_at(bar, at, Reason::Rolled, order);
                 for wing in wings {
@@ -545,9 +585,12 @@ impl<'a> Sim<'a, '_> {
                 }
                 let campaign = option.campaign;
                 self.account.options.campaigns[campaign].rolls += 1;
-                self.trade_new(bar, &chosen, option.count, campaign, false, None);
+                self.trade_new(bar, &chosen, -count, campaign, false, None);
                 if let Some(wing) = wing {
-                    self.trade_new(bar, &wing, -option.count, campaign, true, None);
+                    self.trade_new(bar, &wing, count, campaign, true, None);
+                }
+                if count < option.count.abs() * (1.0 - WHOLE) {
+                    self.not_done(bar, place, true, NotDone::CashForAll);
                 }
                 self.reserve(bar);
             }
@@ -564,7 +607,10 @@ impl<'a> Sim<'a, '_> {
         let of = &contracts[option.contract];
         let beside = self.account.options.open.iter().filter(|o| {
             let c = &contracts[o.contract];
-            o.is_wing && c.right == of.right && c.expiration == of.expiration && o.slot == option.slot
+            o.is_wing
+                && c.right == of.right
+                && c.expiration == of.expiration
+                && o.slot == option.slot
         });
         beside.map(|o| o.number).collect()
     }
@@ -575,7 +621,7 @@ impl<'a> Sim<'a, '_> {
         at.is_some_and(|at| self.close_at(bar, at, reason, None))
     }
 
-    fn withdraw(&mut self, order: Option<usize>, reason: Reason) {
+    fn call_off(&mut self, order: Option<usize>, reason: Reason) {
         if let Some(order) = order {
             self.orders[order].outcome = Outcome::Cancelled;
             self.orders[order].reason = reason;
@@ -588,7 +634,10 @@ impl<'a> Sim<'a, '_> {
         let Some(roll) = &desk.terms.roll else { return };
         let option = self.account.options.open[at].clone();
         let expiration = self.account.options.contracts[option.contract].expiration;
-        let place = (option.slot, self.account.options.contracts[option.contract].right);
+        let place = (
+            option.slot,
+            self.account.options.contracts[option.contract].right,
+        );
         let can_wait = desk.calendar.next_session(desk.dates[bar]) < expiration;
         for way in &roll.if_unable {
             match way {
@@ -611,7 +660,7 @@ impl<'a> Sim<'a, '_> {
                 }
             }
         }
-        self.withdraw(order, Reason::NoContract);
+        self.call_off(order, Reason::NoContract);
     }
 
     /// The contract that an option is rolled into, with its wing in a spread.
@@ -621,7 +670,7 @@ impl<'a> Sim<'a, '_> {
         bar: BarIndex,
         at: usize,
         old: &Listed,
-    ) -> Result<(Chosen, Option<Chosen>), NotDone> {
+    ) -> Result<(Chosen, Option<Chosen>, f64), NotDone> {
         let (Some(roll), Some(leg)) = (&desk.terms.roll, self.leg(desk, old.right)) else {
             return Err(NotDone::NoRoll);
         };
@@ -633,8 +682,13 @@ impl<'a> Sim<'a, '_> {
         let most = roll.max_dte.unwrap_or(leg.days_max().max(60));
         let mut later = desk.expirations_for(&moment, leg);
         let mut beyond = desk.expirations(bar, most);
-        beyond.retain(|day| !later.contains(day) && desk.days(bar, *day) > i64::from(leg.days_max()));
-        later.extend(beyond.iter().filter(|d| !leg.monthly_only || desk.is_monthly(**d)));
+        beyond
+            .retain(|day| !later.contains(day) && desk.days(bar, *day) > i64::from(leg.days_max()));
+        later.extend(
+            beyond
+                .iter()
+                .filter(|d| !leg.monthly_only || desk.is_monthly(**d)),
+        );
         later.retain(|day| *day > old.expiration && desk.days(bar, *day) <= i64::from(most));
         if later.is_empty() {
             return Err(NotDone::NoExpiration);
@@ -659,17 +713,62 @@ impl<'a> Sim<'a, '_> {
                 let Ok(wing) = self.wing(desk, &moment, leg, &chosen) else {
                     continue;
                 };
-                let net = chosen.quote.sold_at(give_up) - close.bought_at(give_up) - fees;
-                if !roll.credit_only || net >= roll.min_credit {
-                    return Ok((chosen, wing));
+                let cost = close.bought_at(give_up);
+                let net = chosen.quote.sold_at(give_up) - cost - fees;
+                if roll.credit_only && net < roll.min_credit {
+                    why = NotDone::NoCredit;
+                    continue;
                 }
-                why = NotDone::NoCredit;
+                let count = self.affordable(desk, bar, at, &chosen, wing.as_ref(), cost);
+                if count > 0.0 {
+                    return Ok((chosen, wing, count));
+                }
+                why = NotDone::Cash;
             }
             if !roll.credit_only && roll.to != RollTo::SameStrike {
                 break;
             }
         }
         Err(why)
+    }
+
+    /// Contracts of a roll that the cash covers once the old ones are bought back at `cost` a share,
+    /// at most as many as those.
+    fn affordable(
+        &self,
+        desk: &Desk,
+        bar: BarIndex,
+        at: usize,
+        chosen: &Chosen,
+        wing: Option<&Chosen>,
+        cost: f64,
+    ) -> f64 {
+        let option = &self.account.options.open[at];
+        let old = self.listed(desk, at);
+        let count = option.count.abs();
+        let give_up = desk.terms.fill.give_up;
+        let premium = chosen.quote.sold_at(give_up);
+        let kept = self.collateral(desk, bar, &chosen.listed, premium);
+        if kept <= 0.0 {
+            // Shares cover the new calls as they did the old ones.
+            return count;
+        }
+        let was_kept = self.collateral(desk, bar, &old, option.entry_price) * option.shares();
+        let free = self.account.settled_cash() - self.account.reserved + was_kept
+            - cost * option.shares()
+            - self.contract_fee(count);
+        let paid = wing.map_or(0.0, |w| w.quote.bought_at(give_up));
+        let money = (kept - premium + paid) * option.multiplier + self.contract_fee(1.0);
+        let most = if money > 0.0 { free / money } else { count };
+        let leg = self.leg(desk, old.right);
+        let is_whole = leg.is_none_or(|leg| !leg.fractional);
+        let most = most.min(count);
+        let count = if is_whole {
+            (most + WHOLE).floor()
+        } else {
+            most
+        };
+        count.max(0.0)
     }
 
     /// Strikes to try for a roll: the leg's own, and for a credit those nearer to the old one.

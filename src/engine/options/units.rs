@@ -93,12 +93,18 @@ impl<'a> Sim<'a, '_> {
         let mut fresh: Vec<(Chosen, f64)> = Vec::new();
         let writes = matches!(structure, Structure::CoveredCall | Structure::Collar);
         if writes && self.of_side(slot, Right::Call).is_none() {
-            fresh.extend(self.chosen(desk, &at, (slot, Right::Call), false).map(|c| (c, -1.0)));
+            fresh.extend(
+                self.chosen(desk, &at, (slot, Right::Call), false)
+                    .map(|c| (c, -1.0)),
+            );
         }
         if structure.buys_puts() {
             self.cross_roll(desk, bar, slot, &fresh);
             if self.of_side(slot, Right::Put).is_none() {
-                fresh.extend(self.chosen(desk, &at, (slot, Right::Put), true).map(|c| (c, 1.0)));
+                fresh.extend(
+                    self.chosen(desk, &at, (slot, Right::Put), true)
+                        .map(|c| (c, 1.0)),
+                );
             }
         }
         let cover = desk.terms.call.as_ref().map_or(1.0, |leg| leg.cover);

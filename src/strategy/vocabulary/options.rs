@@ -76,7 +76,12 @@ pub(super) const PRICING: &[Key] = &[
         Unset("chain if a chain is given, else model"),
         "Quotes of a file, or prices of a model",
     ),
-    key("chain", Path, Unset("none"), "File or folder of option quotes"),
+    key(
+        "chain",
+        Path,
+        Unset("none"),
+        "File or folder of option quotes",
+    ),
     key(
         "iv",
         Mixed {
