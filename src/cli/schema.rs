@@ -120,6 +120,15 @@ fn json_schema() -> Value {
             { "required": ["rank"] },
             { "required": ["weights"] },
             { "required": ["layer"] },
+            {
+                "required": ["options"],
+                "not": { "anyOf": [
+                    { "required": ["rules"] },
+                    { "required": ["rank"] },
+                    { "required": ["weights"] },
+                    { "required": ["layer"] },
+                ] },
+            },
         ],
         "additionalProperties": false,
     })
@@ -243,6 +252,23 @@ fn kind_schema(kind: Kind) -> Value {
             },
             "minItems": 1,
         }),
+        Kind::Pair { min, max } => json!({
+            "type": "array",
+            "items": { "type": "integer", "minimum": min, "maximum": max },
+            "minItems": 2,
+            "maxItems": 2,
+        }),
+        Kind::Words(words) => json!({ "type": "array", "items": { "enum": words } }),
+        Kind::Mixed {
+            words,
+            fraction,
+            path,
+        } => {
+            let mut ways = vec![json!({ "enum": words })];
+            ways.extend(fraction.map(number_schema));
+            ways.extend(path.then(|| json!({ "type": "string", "minLength": 1 })));
+            json!({ "anyOf": ways })
+        }
     }
 }
 

@@ -89,8 +89,14 @@ impl Sim<'_, '_> {
         if self.taxes.is_some() {
             self.harvest(bar, &mut wants);
         }
+        if self.input.desk.is_some() {
+            self.option_stock_wants(bar, &mut wants);
+        }
         if !wants.is_empty() {
             self.place(bar, &wants);
+        }
+        if self.input.desk.is_some() {
+            self.options_decide(bar);
         }
         self.wants = wants;
     }
@@ -456,7 +462,7 @@ impl Sim<'_, '_> {
     }
 
     /// Slots of the account.
-    fn slots(&self) -> f64 {
+    pub(crate) fn slots(&self) -> f64 {
         let account = &self.input.strategy.account;
         let symbols = if account.each {
             1

@@ -180,6 +180,10 @@ impl Sim<'_, '_> {
             Some(shares) if against => shares.min(held.abs()),
             _ => 0.0,
         };
+        if closing > 0.0 && self.is_locked(p.slot, closing) {
+            // It waits for the calls on these shares to be bought back.
+            return;
+        }
         if closing == 0.0 && p.opens.is_none() {
             let outcome = self.unfilled(k, Outcome::Cancelled);
             self.end_order(k, outcome, Reason::Flat);
@@ -228,7 +232,7 @@ impl Sim<'_, '_> {
         };
         let power = self.buying_power(p, price, closing, terms.inside);
         let shares = wanted.min(affordable(power, price, &strategy.costs));
-        let shares = whole_lots(shares, strategy.size.lot);
+        let shares = whole_lots(shares, self.share_lot(p.slot));
         // NaN is refused like nothing at all.
         if shares.is_nan() || shares <= 0.0 {
             return Err(Reason::Cash);
@@ -244,7 +248,9 @@ impl Sim<'_, '_> {
         let account = &self.input.strategy.account;
         let freed = if inside { self.freed_inside } else { 0.0 };
         match account.kind {
-            AccountKind::Cash => self.account.settled_cash() - freed - self.purse.owed(),
+            AccountKind::Cash => {
+                self.account.settled_cash() - self.account.reserved - freed - self.purse.owed()
+            }
             AccountKind::Margin => {
                 let closes = closing * self.account.marks[p.slot];
                 let gross = self.account.gross() - closes;
@@ -551,6 +557,7 @@ impl Sim<'_, '_> {
             }
         }
         self.sweep_pending();
+        self.settle_delisted(bar, slot, self.account.marks[slot]);
         if !self.account.positions[slot].is_flat() {
             let price = self.account.marks[slot] * (1.0 - self.input.strategy.data.delist_haircut);
             self.close_now(bar, slot, price, Reason::Delisted);
@@ -559,6 +566,7 @@ impl Sim<'_, '_> {
 
     /// Sells what is held at the last close.
     pub(crate) fn close_at_end(&mut self, bar: BarIndex) {
+        self.close_options(bar);
         for slot in self.account.held.clone() {
             if self.input.symbols[slot].own_bar(bar).is_some() {
                 let price = self.account.marks[slot];

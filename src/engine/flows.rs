@@ -360,7 +360,7 @@ impl Sim<'_, '_> {
     /// Cash that may leave the account now: settled, and in a margin account beyond what the
     /// positions need.
     fn free_cash(&self) -> f64 {
-        let settled = self.account.settled_cash();
+        let settled = self.account.settled_cash() - self.account.reserved;
         let account = &self.input.strategy.account;
         let free = match account.kind {
             AccountKind::Cash => settled,
@@ -419,7 +419,9 @@ impl Sim<'_, '_> {
     /// Whether a sale could still bring cash, or one is on its way.
     fn can_raise(&self) -> bool {
         let is_on_its_way = self.account.settled_cash() < self.account.cash;
-        is_on_its_way || self.account.held.iter().any(|&s| self.sells(s))
+        // What is kept for written puts, and shares under written calls, come free when these end.
+        let is_bound = !self.account.options.open.is_empty();
+        is_on_its_way || is_bound || self.account.held.iter().any(|&s| self.sells(s))
     }
 
     /// What of a transfer the account pays now: all of it, nothing while it waits for cash (`None`), or
@@ -449,7 +451,8 @@ impl Sim<'_, '_> {
 
     /// Whether a position is one that is sold for money.
     fn sells(&self, slot: usize) -> bool {
-        self.account.positions[slot].is_long()
+        let position = &self.account.positions[slot];
+        position.is_long() && position.shares > self.locked_shares(slot)
     }
 
     /// Sells at the open of a bar what the debts lack, after the exits that were decided.
@@ -461,7 +464,8 @@ impl Sim<'_, '_> {
         let mut holdings: Vec<(usize, usize, f64, f64)> = Vec::new();
         for &slot in &self.account.held {
             if let Some((own, prices)) = self.prices(slot, bar).filter(|_| self.sells(slot)) {
-                let value = self.account.positions[slot].shares * prices.open;
+                let free = self.account.positions[slot].shares - self.locked_shares(slot);
+                let value = free * prices.open;
                 holdings.push((slot, own, prices.open, value));
             }
         }
@@ -494,7 +498,7 @@ impl Sim<'_, '_> {
     /// Sells as many shares as leave `money` after costs, whole lots, at most what is held.
     fn sell_for(&mut self, bar: BarIndex, (slot, own): (usize, usize), open: f64, money: f64) {
         let strategy = self.input.strategy;
-        let held = self.account.positions[slot].shares;
+        let held = self.account.positions[slot].shares - self.locked_shares(slot);
         let price = slipped(open, Side::Sell, &strategy.costs);
         let exact = raising(money, price, &strategy.costs);
         let lot = strategy.size.lot;

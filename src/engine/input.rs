@@ -4,6 +4,7 @@
 //! loop itself only looks things up at its own bar.
 
 use crate::engine::flows::Flow;
+use crate::engine::options::Desk;
 use crate::engine::select::Spots;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
@@ -20,7 +21,12 @@ pub(crate) enum EventKind {
     /// New shares for one old.
     Split(f64),
     /// Money a share; cash on the pay-date.
-    Dividend { amount: f64, pay: Micros },
+    Dividend {
+        amount: f64,
+        pay: Micros,
+        /// Out of the ordinary: it lowers the strikes of options.
+        special: bool,
+    },
     /// The symbol stops trading.
     Delist,
 }
@@ -50,6 +56,9 @@ pub(crate) struct Signals {
     /// Exits that depend on the position are evaluated bar by bar.
     pub(crate) exit_live: Option<ExprId>,
     pub(crate) cover_live: Option<ExprId>,
+    /// Conditions of the legs of `[options]`.
+    pub(crate) call_when: Option<Mask>,
+    pub(crate) put_when: Option<Mask>,
     pub(crate) priority: Option<ExprId>,
     pub(crate) price: Option<ExprId>,
     pub(crate) volatility: Option<ExprId>,
@@ -135,6 +144,10 @@ pub(crate) struct Input<'m> {
     /// What the rules say is decided one bar later. The columns above are shifted already; this
     /// concerns the rules about the open position, which are asked bar by bar.
     pub(crate) later: bool,
+    /// Tapes of the market: contracts of options are numbered behind them.
+    pub(crate) tapes: usize,
+    /// What options read, where the strategy has any.
+    pub(crate) desk: Option<Arc<Desk>>,
 }
 
 impl Input<'_> {

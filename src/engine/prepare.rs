@@ -3,6 +3,7 @@
 use crate::engine::flows::{self, Flow};
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
+use crate::engine::options::Desk;
 use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
@@ -65,6 +66,8 @@ enum Slot {
     Eligible,
     Absolute,
     Measure,
+    CallWhen,
+    PutWhen,
 }
 
 impl<'m> Prepared<'m> {
@@ -256,6 +259,7 @@ impl<'m> Prepared<'m> {
     /// The input of one account that trades `tapes` (market indices) by the rules.
     pub(crate) fn rules_input(&self, tapes: &[usize]) -> Result<Input<'_>> {
         let mut input = self.bare_input(tapes);
+        input.desk = Desk::new(self, &input)?.map(Arc::new);
         let Some(program) = &self.program else {
             return Ok(input);
         };
@@ -363,6 +367,8 @@ impl<'m> Prepared<'m> {
             refuge: self.refuge(tapes),
             spots: None,
             later: false,
+            tapes: self.market.tapes.len(),
+            desk: None,
         }
     }
 
@@ -382,6 +388,8 @@ impl<'m> Prepared<'m> {
                     signals.cover = mask();
                     signals.cover_live = live.then_some(id);
                 }
+                Slot::CallWhen => signals.call_when = mask(),
+                Slot::PutWhen => signals.put_when = mask(),
                 Slot::Priority => signals.priority = Some(id),
                 Slot::Price => signals.price = Some(id),
                 Slot::Volatility => signals.volatility = Some(id),
@@ -659,7 +667,7 @@ fn sessions(clock: &[Micros]) -> Vec<u32> {
 }
 
 /// A rate of the strategy file, read if it is a file.
-fn rate(source: &Rate) -> Result<DatedRate> {
+pub(crate) fn rate(source: &Rate) -> Result<DatedRate> {
     match source {
         Rate::Constant(annual) => Ok(DatedRate::constant(*annual)),
         Rate::File(path) => read_rate(path),
@@ -706,6 +714,7 @@ fn events(market: &Market, clock: &[Micros], symbols: &[SymbolInput<'_>]) -> Vec
             ActionKind::Dividend | ActionKind::SpecialDividend => EventKind::Dividend {
                 amount: action.value,
                 pay: action.pay.unwrap_or(action.time),
+                special: action.kind == ActionKind::SpecialDividend,
             },
             ActionKind::Delist => EventKind::Delist,
         };
@@ -756,6 +765,8 @@ fn slot_of(key: &str) -> Option<Slot> {
         "stops.stop" => Slot::Stop,
         "stops.target" => Slot::Target,
         "stops.trail" => Slot::Trail,
+        "options.call.when" => Slot::CallWhen,
+        "options.put.when" => Slot::PutWhen,
         _ => return None,
     })
 }

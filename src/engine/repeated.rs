@@ -31,6 +31,7 @@ impl<'m> Repeated<'m> {
             )
         };
         strategy.portfolio_table().is_none()
+            && strategy.options.is_none()
             && strategy.layers.is_empty()
             && strategy.requests().iter().all(|r| is_rule(r.key))
     }

@@ -1,6 +1,7 @@
 //! What a simulation leaves behind: columns a bar, orders, trades, ledger, income.
 
 use crate::engine::flows::Unpaid;
+use crate::engine::options::OptionRecord;
 use crate::engine::prepare::Prepared;
 use crate::engine::simulate::{Detail, Record};
 use crate::error::Result;
@@ -215,7 +216,7 @@ pub struct Run {
     pub equity: Vec<f64>,
     /// Cash at each close.
     pub cash: Vec<f64>,
-    /// Market value of holdings at each close (shorts negative).
+    /// Market value of holdings at each close, options among them (shorts negative).
     pub holdings: Vec<f64>,
     /// External flows of each bar, before its open: deposits positive. Empty in bare runs without
     /// flows.
@@ -250,6 +251,8 @@ pub struct Run {
     pub books_error: f64,
     /// Lots and taxes; `None` without `[tax]`.
     pub tax: Option<TaxReport>,
+    /// What options left behind; empty for strategies without them.
+    pub options: OptionRecord,
 }
 
 /// One account's record as a run, without what all accounts of a run share: [`Run::sharing`].
@@ -284,6 +287,7 @@ pub(crate) fn of_record(
         stale: record.stale,
         books_error: record.books_error,
         tax: record.tax,
+        options: record.options,
         ..Run::default()
     }
 }
@@ -307,6 +311,7 @@ impl Run {
             .iter()
             .map(|t| t.symbol.clone())
             .collect();
+        self.symbols.extend(self.options.contracts.iter().cloned());
         self.first_bar = prepared.first;
         self.warmup_bars = prepared.first;
         let time = &prepared.clock[prepared.first..prepared.end];

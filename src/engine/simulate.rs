@@ -6,6 +6,7 @@
 use crate::engine::decide::Decider;
 use crate::engine::flows::{Earned, Purse, Unpaid};
 use crate::engine::input::{Event, EventKind, Input};
+use crate::engine::options::DeskState;
 use crate::engine::pending::Pending;
 use crate::engine::select::Selection;
 use crate::engine::taxes::Taxes;
@@ -44,6 +45,7 @@ pub(crate) struct Record {
     /// External flows by bar.
     pub(crate) flows: Vec<(BarIndex, f64)>,
     pub(crate) unpaid: Vec<Unpaid>,
+    pub(crate) options: crate::engine::options::OptionRecord,
 }
 
 /// A dividend between ex-date and pay-date.
@@ -99,6 +101,8 @@ pub(crate) struct Sim<'a, 'm> {
     pub(crate) selection: Selection,
     /// See [`is_plain`].
     plain: bool,
+    /// What options remember, where the strategy has any.
+    pub(crate) options: DeskState,
     record: Record,
 }
 
@@ -122,6 +126,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         account.notes_taxes = taxes.is_some();
         let trips = trips_max(input);
         account.trades.reserve(trips);
+        account.first_contract = input.tapes;
         Sim {
             input,
             decider,
@@ -145,6 +150,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             taxes,
             selection: Selection::default(),
             plain: is_plain(input, detail == Detail::Full),
+            options: DeskState::new(if input.desk.is_some() { slots } else { 0 }),
             record,
         }
     }
@@ -247,6 +253,9 @@ impl<'a, 'm> Sim<'a, 'm> {
         self.freed_inside = 0.0;
         self.entered_inside.clear();
         let events = self.events_of(bar);
+        if self.input.desk.is_some() {
+            self.options_overnight(bar);
+        }
         self.splits(bar, &events);
         self.interest(bar);
         events
@@ -275,6 +284,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         for event in events {
             if let EventKind::Split(ratio) = event.kind {
                 self.account.split(bar, event.slot, ratio);
+                self.split_options(bar, event.slot, ratio);
                 for pending in self.pending.iter_mut().filter(|p| p.slot == event.slot) {
                     pending.split(ratio);
                 }
@@ -339,7 +349,15 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     fn dividends(&mut self, bar: BarIndex, events: &[Event]) {
         for event in events {
-            if let EventKind::Dividend { amount, pay } = event.kind {
+            if let EventKind::Dividend {
+                amount,
+                pay,
+                special,
+            } = event.kind
+            {
+                if special {
+                    self.account.lower_strikes(bar, event.slot, amount);
+                }
                 let due = self.account.positions[event.slot].shares * amount;
                 if due != 0.0 {
                     self.account.accrue_dividend(event.slot, due);
@@ -520,11 +538,14 @@ impl<'a, 'm> Sim<'a, 'm> {
         if self.taxes.is_some() {
             self.taxes_due(bar);
         }
+        if self.input.desk.is_some() {
+            self.options_close(bar);
+        }
     }
 
     fn record(&mut self, bar: BarIndex) {
         self.tell_taxes(bar);
-        let holdings = self.account.holdings();
+        let holdings = self.account.holdings() + self.account.options.value;
         let equity = self.account.equity();
         self.record.equity.push(equity);
         if !self.account.keeps_books() {
@@ -533,23 +554,30 @@ impl<'a, 'm> Sim<'a, 'm> {
         self.record.cash.push(self.account.cash);
         self.record.holdings.push(holdings);
         let exposure = if equity > 0.0 {
-            self.account.gross() / equity
+            let options = self.account.options.open.iter();
+            let options: f64 = options.map(|o| o.value().abs()).sum();
+            (self.account.gross() + options) / equity
         } else {
             0.0
         };
         self.record.exposure.push(exposure);
         self.record.traded.push(self.account.traded);
         let account = &mut self.account;
-        account
-            .income
-            .check(equity, &account.positions, &account.held, &account.marks);
+        account.income.check(
+            equity,
+            &account.positions,
+            &account.held,
+            &account.marks,
+            account.options.value,
+        );
         let date = date_of(self.input.clock[bar]);
         let last = bar + 1 == self.input.end;
         if last || month_of(date_of(self.input.clock[bar + 1])) != month_of(date) {
             let name = date.format("%Y-%m").to_string();
+            let options = account.options.month_changes(account.positions.len());
             account
                 .income
-                .end_month(&name, &account.positions, &account.marks);
+                .end_month(&name, &account.positions, &account.marks, &options);
         }
     }
 
@@ -655,9 +683,12 @@ impl<'a, 'm> Sim<'a, 'm> {
                 position.open_trade(symbol.tape, last, own as u32, self.account.marks[slot]);
             self.account.trades.push((position.number, trade));
         }
-        let tax = self.tax_report();
+        let open = self.open_options(last);
+        self.account.trades.extend(open);
+        let (options, tax) = (self.option_record(), self.tax_report());
         let mut record = self.record;
         record.tax = tax;
+        record.options = options;
         self.account.trades.sort_by_key(|(number, _)| *number);
         record.trades = self
             .account
@@ -688,6 +719,7 @@ fn is_plain(input: &Input<'_>, keeps_books: bool) -> bool {
         && account.kind == AccountKind::Cash
         && account.settlement_days == 0
         && input.strategy.tax.is_none()
+        && input.desk.is_none()
 }
 
 /// About how many round trips to make room for: each needs a bar that lets in and a bar that lets

@@ -49,6 +49,11 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
     if data.prices == Prices::Adjusted {
         market = market.adjusted()?;
     }
+    if let Some(options) = &strategy.options
+        && options.contract.scale != 1.0
+    {
+        market = market.times(&data.symbols, options.contract.scale);
+    }
     if let Some(size) = data.bar {
         let interval = match size {
             BarSize::Minutes(n) => Interval::Minutes(n),

@@ -112,7 +112,7 @@ impl Sim<'_, '_> {
         let Some(taxes) = &mut self.taxes else { return };
         let is_margin = self.input.strategy.account.kind == AccountKind::Margin;
         while let Some((year, owed)) = taxes.owed.first().copied() {
-            let cash = self.account.settled_cash().max(0.0);
+            let cash = (self.account.settled_cash() - self.account.reserved).max(0.0);
             let paid = if is_margin { owed } else { owed.min(cash) };
             if paid == 0.0 {
                 return;

@@ -6,6 +6,7 @@
 use crate::engine::Run;
 use crate::engine::decide::Decider;
 use crate::engine::input::{Event, Input, Signals, SymbolInput};
+use crate::engine::options::Desk;
 use crate::engine::prepare::Prepared;
 use crate::engine::run::of_record;
 use crate::engine::simulate::{Detail, Sim};
@@ -13,6 +14,7 @@ use crate::error::Result;
 use crate::market::{Market, Period, period_ends_of};
 use crate::strategy::{Ambiguity, Costs, Strategy};
 use crate::units::BarIndex;
+use std::sync::Arc;
 
 /// What differs from the strategy file; the default is nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -36,6 +38,7 @@ pub(crate) struct Account<'m> {
     /// See [`Input`].
     fixed: Vec<f64>,
     refuge: Option<usize>,
+    desk: Option<Arc<Desk>>,
 }
 
 /// A strategy and a market, ready to be run under variations.
@@ -65,6 +68,7 @@ impl<'m> Variations<'m> {
                 events,
                 fixed,
                 refuge,
+                desk,
                 ..
             } = prepared.rules_input(tapes)?;
             let symbols = symbols.into_iter().map(|s| SymbolInput {
@@ -80,6 +84,7 @@ impl<'m> Variations<'m> {
                 events,
                 fixed,
                 refuge,
+                desk,
             });
         }
         let session_ends = if prepared.decides.is_empty() {
@@ -221,6 +226,8 @@ impl<'m> Variations<'m> {
             refuge: account.refuge,
             spots: None,
             later,
+            tapes: prepared.market.tapes.len(),
+            desk: account.desk.clone(),
         }
     }
 }

@@ -86,6 +86,24 @@ pub enum Reason {
     NotReached,
     /// Nothing left to sell.
     Flat,
+    /// A written put was exercised: shares were bought at its strike.
+    Assigned,
+    /// A written call was exercised: shares were sold at its strike.
+    Called,
+    /// A held option was exercised.
+    Exercised,
+    /// An option ended worthless.
+    Expired,
+    /// An option was settled in cash.
+    Settled,
+    /// An option was replaced by a later one.
+    Rolled,
+    /// An option was bought back, or sold, before it ended.
+    Closed,
+    /// No contract, strike or expiration was found that the leg asks for.
+    NoContract,
+    /// The quote was not good enough: a filter, a price, or no quote at all.
+    NoQuote,
 }
 
 /// One order, from the close it was decided on to its outcome.
@@ -178,6 +196,15 @@ impl Reason {
             Reason::NewTarget => "new_target",
             Reason::NotReached => "not_reached",
             Reason::Flat => "flat",
+            Reason::Assigned => "assigned",
+            Reason::Called => "called",
+            Reason::Exercised => "exercised",
+            Reason::Expired => "expired",
+            Reason::Settled => "settled",
+            Reason::Rolled => "rolled",
+            Reason::Closed => "closed",
+            Reason::NoContract => "no_contract",
+            Reason::NoQuote => "no_quote",
         }
     }
 }

@@ -366,6 +366,24 @@ impl Market {
     }
 }
 
+impl Market {
+    /// The market with prices and dividends of all symbols, or of those given, times `by`: a tenth of
+    /// an index stands for the fund on it.
+    #[must_use]
+    pub fn times(mut self, symbols: &[Symbol], by: f64) -> Market {
+        let wanted = |symbol: &Symbol| symbols.is_empty() || symbols.contains(symbol);
+        for tape in self.tapes.iter_mut().filter(|tape| wanted(&tape.symbol)) {
+            let bars = tape.bars.len();
+            tape.bars = scaled(&tape.bars, &vec![by; bars], &vec![1.0; bars]);
+        }
+        let paid = |a: &&mut Action| a.kind.is_dividend() && wanted(&a.symbol);
+        for action in self.actions.iter_mut().filter(paid) {
+            action.value *= by;
+        }
+        self
+    }
+}
+
 /// Where prices of a tape change their scale: the first bar at the new price, and the factor that
 /// all earlier prices are divided by to compare with it. In the order of the bars; several events
 /// on one bar are one factor.

@@ -37,6 +37,11 @@ impl DatedRate {
         self.annual.len() == 1
     }
 
+    /// The dates and the rates that hold from them, a fraction a year.
+    pub fn steps(&self) -> impl Iterator<Item = (Micros, f64)> + '_ {
+        self.dates.iter().copied().zip(self.annual.iter().copied())
+    }
+
     /// First date of a file, `None` for a constant.
     pub fn begins(&self) -> Option<Micros> {
         self.dates.first().copied().filter(|&d| d != Micros::MIN)
@@ -117,6 +122,41 @@ pub fn read_rate(path: &Path) -> Result<DatedRate> {
         ));
     }
     Ok(DatedRate { dates, annual })
+}
+
+/// Reads a file of days: a header, and dates in the first column. Sorted, each once.
+///
+/// # Errors
+/// A file that cannot be read, a cell that is no date (with its line), no day at all.
+pub fn read_days(path: &Path) -> Result<Vec<Micros>> {
+    let name = path.display().to_string();
+    let broken = |what: String| Error::new(Problem::new(what).in_file(&name));
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_path(path)
+        .map_err(|e| broken(format!("cannot read the file of days: {e}")))?;
+    let mut days = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| broken(e.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let cell = record.get(0).unwrap_or("");
+        let day = parse_date(cell).ok_or_else(|| {
+            Error::new(
+                Problem::new(format!("`{cell}` is no date"))
+                    .in_file(&name)
+                    .at_line(line)
+                    .help("the first column holds days as 2018-11-16, below a header"),
+            )
+        })?;
+        days.push(day);
+    }
+    if days.is_empty() {
+        return Err(broken("no day in the file".to_string()));
+    }
+    days.sort_unstable();
+    days.dedup();
+    Ok(days)
 }
 
 fn columns(header: &[String], name: &str) -> Result<(usize, usize)> {

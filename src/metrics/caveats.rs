@@ -54,6 +54,10 @@ pub struct CaveatInputs {
     pub ambiguous_equity: Option<(f64, f64, f64)>,
     /// Combinations of parameters that these were chosen from on the same data.
     pub in_sample_trials: Option<usize>,
+    /// What the reader must be told of option prices.
+    pub option_prices: Vec<String>,
+    /// Fills of options on the quotes that decided them.
+    pub option_fills_at_deciding_close: u32,
     /// Columns of adjusted prices that expressions name.
     pub adjusted_columns: Vec<String>,
     /// Symbols left out of a benchmark for want of a first bar.
@@ -197,6 +201,16 @@ pub enum Caveat {
     },
     /// Taxes are a model.
     TaxModel,
+    /// Option prices are not what was traded.
+    OptionPrices {
+        /// Why.
+        why: String,
+    },
+    /// Options traded on the quotes that decided them.
+    OptionsAtDecidingClose {
+        /// Such fills.
+        fills: u32,
+    },
     /// A benchmark holds less than its name says.
     BenchmarkIncomplete {
         /// Symbols left out.
@@ -267,6 +281,13 @@ fn of_fills(facts: &CaveatInputs) -> Vec<Caveat> {
     }
     if facts.fills_at_deciding_close {
         found.push(Caveat::FilledAtDecidingClose);
+    }
+    let prices = facts.option_prices.iter();
+    found.extend(prices.map(|why| Caveat::OptionPrices { why: why.clone() }));
+    if facts.option_fills_at_deciding_close > 0 {
+        found.push(Caveat::OptionsAtDecidingClose {
+            fills: facts.option_fills_at_deciding_close,
+        });
     }
     if let Some((withdrawals, amount)) = facts.unpaid {
         found.push(Caveat::Unpaid {
@@ -342,6 +363,8 @@ impl Caveat {
             Caveat::AdjustedColumn { .. } => "adjusted_column",
             Caveat::Unpaid { .. } => "unpaid_withdrawals",
             Caveat::TaxModel => "tax_model",
+            Caveat::OptionPrices { .. } => "option_prices",
+            Caveat::OptionsAtDecidingClose { .. } => "options_at_deciding_close",
             Caveat::BenchmarkIncomplete { .. } => "benchmark_incomplete",
             Caveat::ModelFitsMissing { .. } => "model_fits_missing",
             Caveat::ModelTooGood { .. } => "model_too_good",
@@ -410,6 +433,9 @@ impl fmt::Display for Caveat {
             | Caveat::ModelSaysNothing { .. }
             | Caveat::ModelBeaten { .. } => of_model(f, self),
             Caveat::Unpaid { .. } => unpaid(f, self),
+            Caveat::OptionPrices { .. } | Caveat::OptionsAtDecidingClose { .. } => {
+                of_options(f, self)
+            }
             Caveat::TaxModel => f.write_str(
                 "Taxes are a model with your rates and no advice; benchmarks pay none. Ask whoever files your return.",
             ),
@@ -446,6 +472,22 @@ fn few_folds(f: &mut fmt::Formatter<'_>, folds: usize) -> fmt::Result {
         f,
         "Only {folds}: one lucky window decides. Shorten the test windows, or give more data."
     )
+}
+
+/// The sentences about options.
+fn of_options(f: &mut fmt::Formatter<'_>, caveat: &Caveat) -> fmt::Result {
+    match caveat {
+        Caveat::OptionPrices { why } => {
+            let mut letters = why.chars();
+            let first = letters.next().map(|c| c.to_uppercase().to_string());
+            write!(f, "{}{}.", first.unwrap_or_default(), letters.as_str())
+        }
+        Caveat::OptionsAtDecidingClose { fills } => write!(
+            f,
+            "{fills} option fills on the quotes that decided them, which cannot be done. Try [options.fill] when = \"next_day\"."
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The sentences about a model.

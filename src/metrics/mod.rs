@@ -73,6 +73,9 @@ pub struct Money {
     pub dividends: f64,
     /// Interest received less margin interest and borrow fees paid.
     pub interest: f64,
+    /// Option premium received, and the same less what was bought back and given up; `None` without
+    /// options.
+    pub premium: Option<(f64, f64)>,
     /// Taxes paid; `None` without `[tax]`.
     pub taxes: Option<f64>,
     /// What would be owed beyond them if everything were sold at the end; `None` without `[tax]`.

@@ -3,7 +3,7 @@
 use crate::engine::{LayerRun, Run, SymbolRun};
 use crate::metrics::bare::Curve;
 use crate::metrics::{ClosedTrade, Inputs, Metrics, Money, compute};
-use crate::portfolio::{EntryKind, TradeStatus};
+use crate::portfolio::{EntryKind, Stream, TradeStatus};
 
 /// The columns that metrics read and a run does not hold as such.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,6 +142,14 @@ fn money(run: &Run) -> Money {
     if let Some(tax) = &run.tax {
         money.taxes = Some(taxes);
         money.tax_at_end = Some(tax.liquidation.unpaid + tax.liquidation.on_sale);
+    }
+    if !run.options.contracts.is_empty() {
+        let sum = |wanted: &[Stream]| -> f64 {
+            let rows = run.income.iter().filter(|r| wanted.contains(&r.stream));
+            rows.map(|r| r.amount).sum()
+        };
+        let net = [Stream::Premium, Stream::BoughtBack, Stream::GivenUp];
+        money.premium = Some((sum(&net[..1]), sum(&net)));
     }
     money
 }

@@ -173,7 +173,7 @@ pub(crate) static MONEY: [Metric; 8] = [
         better: Better::Higher,
         formula: "option premium received",
         source: "the ledger",
-        compute: no_options,
+        compute: premium,
     },
     Metric {
         key: "premium_net",
@@ -182,7 +182,7 @@ pub(crate) static MONEY: [Metric; 8] = [
         better: Better::Higher,
         formula: "option premium received, less what was bought back and given up",
         source: "the ledger",
-        compute: no_options,
+        compute: premium_net,
     },
     Metric {
         key: "taxes",
@@ -322,8 +322,17 @@ fn interest(p: &Prepared) -> Value<f64> {
     Ok(p.money()?.interest)
 }
 
-fn no_options(p: &Prepared) -> Value<f64> {
-    p.money()?;
+fn premium(p: &Prepared) -> Value<f64> {
+    let premium = p.money()?.premium;
+    premium.map_or_else(no_options, |(gross, _)| Ok(gross))
+}
+
+fn premium_net(p: &Prepared) -> Value<f64> {
+    let premium = p.money()?.premium;
+    premium.map_or_else(no_options, |(_, net)| Ok(net))
+}
+
+fn no_options() -> Value<f64> {
     Err(Absent::new("no options in this strategy"))
 }
 

@@ -34,6 +34,16 @@ pub enum EntryKind {
     Delisted,
     /// Tax paid (positive: paid back); the note says for which year.
     Tax,
+    /// Option written, or sold.
+    PremiumReceived,
+    /// Option bought, or bought back.
+    PremiumPaid,
+    /// A held option was exercised.
+    Exercise,
+    /// A written option was exercised by its holder.
+    Assignment,
+    /// An option ended worthless.
+    Expiry,
 }
 
 /// Note of the deposit that an account begins with, which is no flow and no income.
@@ -142,6 +152,16 @@ pub enum Stream {
     Tax,
     /// Deposits less withdrawals.
     Flows,
+    /// Premium received for options written, gross.
+    Premium,
+    /// Paid to buy written options back (negative).
+    BoughtBack,
+    /// Lost to the strike when written options were exercised (negative).
+    GivenUp,
+    /// Options bought, and what they brought.
+    Protection,
+    /// Change of the value of open options.
+    OptionValue,
 }
 
 /// One cell of the income table.
@@ -187,13 +207,18 @@ impl EntryKind {
             EntryKind::Split => "split",
             EntryKind::Delisted => "delisted",
             EntryKind::Tax => "tax",
+            EntryKind::PremiumReceived => "premium_received",
+            EntryKind::PremiumPaid => "premium_paid",
+            EntryKind::Exercise => "exercise",
+            EntryKind::Assignment => "assignment",
+            EntryKind::Expiry => "expiry",
         }
     }
 }
 
 impl Stream {
     /// Every stream, in the order of the income table.
-    pub const ALL: [Stream; 10] = [
+    pub const ALL: [Stream; 15] = [
         Stream::Realized,
         Stream::Unrealized,
         Stream::Dividends,
@@ -204,6 +229,11 @@ impl Stream {
         Stream::Slippage,
         Stream::Tax,
         Stream::Flows,
+        Stream::Premium,
+        Stream::BoughtBack,
+        Stream::GivenUp,
+        Stream::Protection,
+        Stream::OptionValue,
     ];
 
     /// Name in files.
@@ -219,6 +249,11 @@ impl Stream {
             Stream::Slippage => "slippage",
             Stream::Tax => "tax",
             Stream::Flows => "flows",
+            Stream::Premium => "premium",
+            Stream::BoughtBack => "premium_bought_back",
+            Stream::GivenUp => "premium_given_up",
+            Stream::Protection => "protection",
+            Stream::OptionValue => "option_value",
         }
     }
 }

@@ -44,17 +44,34 @@ impl Income {
     }
 
     /// Compares the streams with the equity of a bar.
-    pub fn check(&mut self, equity: f64, positions: &[Position], held: &[usize], marks: &[f64]) {
+    pub fn check(
+        &mut self,
+        equity: f64,
+        positions: &[Position],
+        held: &[usize],
+        marks: &[f64],
+        options: f64,
+    ) {
         let unrealized: f64 = held
             .iter()
             .map(|&s| positions[s].shares * marks[s] - positions[s].reference_cost)
             .sum();
-        let error = equity - self.start_equity - self.total - unrealized;
+        let error = equity - self.start_equity - self.total - unrealized - options;
         self.worst_error = self.worst_error.max(error.abs());
     }
 
-    /// Ends a month: its sums become rows.
-    pub fn end_month(&mut self, month: &str, positions: &[Position], marks: &[f64]) {
+    /// Ends a month: its sums become rows. `options` is what the value of each slot's options
+    /// changed by in it.
+    pub fn end_month(
+        &mut self,
+        month: &str,
+        positions: &[Position],
+        marks: &[f64],
+        options: &[(usize, f64)],
+    ) {
+        for &(slot, change) in options {
+            self.month[slot + 1][Stream::OptionValue as usize] += change;
+        }
         for (slot, before) in self.unrealized_before.iter_mut().enumerate() {
             let position = &positions[slot];
             let now = position.shares * marks[slot] - position.reference_cost;

@@ -6,7 +6,9 @@
 use crate::execution::{Reason, Side};
 use crate::portfolio::income::Income;
 use crate::portfolio::tax::TaxEvent;
-use crate::portfolio::{Entry, EntryKind, Position, Protection, Stream, Trade, TradeStatus};
+use crate::portfolio::{
+    Entry, EntryKind, OptionBook, Position, Protection, Stream, Trade, TradeStatus,
+};
 use crate::units::BarIndex;
 use std::collections::VecDeque;
 
@@ -75,6 +77,12 @@ pub struct Account {
     /// Market index of each slot, for the books.
     symbols: Vec<usize>,
     trades_opened: usize,
+    /// Options held and written.
+    pub options: OptionBook,
+    /// Cash that is kept for what written options may cost.
+    pub reserved: f64,
+    /// Index of the first contract behind the market's symbols, for the books.
+    pub first_contract: usize,
 }
 
 impl Account {
@@ -99,6 +107,9 @@ impl Account {
             keeps_books,
             symbols,
             trades_opened: 0,
+            options: OptionBook::default(),
+            reserved: 0.0,
+            first_contract: 0,
         }
     }
 
@@ -130,7 +141,7 @@ impl Account {
 
     /// Cash, dividends receivable and holdings.
     pub fn equity(&self) -> f64 {
-        self.cash + self.receivable + self.holdings()
+        self.cash + self.receivable + self.holdings() + self.options.value
     }
 
     /// Proceeds that settle on or before `session` become spendable.
@@ -271,7 +282,7 @@ impl Account {
         self.traded += booking.value;
     }
 
-    fn next_trade(&mut self) -> usize {
+    pub(crate) fn next_trade(&mut self) -> usize {
         self.trades_opened += 1;
         self.trades_opened - 1
     }
@@ -319,7 +330,11 @@ impl Account {
             self.income.add(Some(b.slot), Stream::Fees, -b.fee);
         }
         let slippage = -signed * b.reference - amount;
-        if b.price != b.reference {
+        let at_strike = matches!(
+            b.reason,
+            Reason::Assigned | Reason::Called | Reason::Exercised
+        );
+        if b.price != b.reference && !at_strike {
             let memo = -slippage;
             self.entry(
                 b.bar,
@@ -330,7 +345,13 @@ impl Account {
                 "memo",
             );
         }
-        self.income.add(Some(b.slot), Stream::Slippage, -slippage);
+        // Shares that change hands at a strike lose to the strike, not to the market.
+        let stream = match b.reason {
+            Reason::Assigned | Reason::Called => Stream::GivenUp,
+            Reason::Exercised => Stream::Protection,
+            _ => Stream::Slippage,
+        };
+        self.income.add(Some(b.slot), stream, -slippage);
     }
 
     fn close(&mut self, b: &Booking, shares: f64, share: f64) {

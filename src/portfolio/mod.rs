@@ -8,12 +8,16 @@ mod position;
 mod income;
 mod ledger;
 mod tax;
+mod option;
 
 pub use entry::{
     Entry, EntryKind, IncomeRow, OPENING_CASH, PositionSide, Stream, Trade, TradeStatus,
 };
 pub use income::Income;
 pub use ledger::{Account, Booking};
+pub use option::{
+    Campaign, ClosedPart, MarkedBy, OpenOption, OptionBook, OptionFill, OptionTrade, SaleDay,
+};
 pub use position::{Offset, Position, Protection};
 pub use tax::{
     Liquidation, Lot, Realized, TaxBook, TaxEvent, YearSums, YearTax, assess, is_long_term,

@@ -1,6 +1,7 @@
 //! The assumptions of a strategy in plain words, a line a question, for the terminal and the tear
 //! sheet. The full list with every default is in the manifest.
 
+mod options;
 mod selector;
 
 use crate::report::{figure, taxes};
@@ -15,6 +16,7 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
     let rule = |rule: &Option<ExprText>| rule.as_ref().map_or(String::new(), |r| r.text.clone());
     let mut lines = vec![("Layers", layers(strategy))];
     lines.extend(selector::in_words(strategy));
+    lines.extend(options::in_words(strategy));
     lines.extend(vec![
         ("Enter", rule(&rules.enter)),
         ("Exit", rule(&rules.exit)),
@@ -36,11 +38,11 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ),
         ("Prices", prices(strategy)),
     ]);
-    // What the rules, orders and sizes of layers are stands in their own files.
+    // What the rules, orders and sizes of layers are stands in their own files; options that stand
+    // alone have lines of their own.
     let is_theirs = |name: &str| ["Orders", "Size", "Stops"].contains(&name);
-    lines.retain(|(name, words)| {
-        !words.is_empty() && (strategy.layers.is_empty() || !is_theirs(name))
-    });
+    let has_own = strategy.layers.is_empty() && !strategy.decides_by_options_alone();
+    lines.retain(|(name, words)| !words.is_empty() && (has_own || !is_theirs(name)));
     lines
 }
 
@@ -223,6 +225,9 @@ fn costs(costs: &Costs) -> String {
     }
     if costs.spread_bps > 0.0 {
         words.push(format!("half of a {} bp spread a side", costs.spread_bps));
+    }
+    if costs.per_contract > 0.0 {
+        words.push(format!("{} an option contract", costs.per_contract));
     }
     if let Some(rate) = costs.borrow_rate {
         words.push(format!(

@@ -262,6 +262,8 @@ fn trades_chart(
     series: &[DrawnSeries],
 ) -> TradesChart {
     let mut traded: Vec<usize> = run.trades.iter().map(|trade| trade.symbol).collect();
+    // Contracts of options stand behind the symbols.
+    traded.retain(|symbol| *symbol < market.tapes.len());
     traded.sort_unstable();
     traded.dedup();
     if traded.is_empty() {

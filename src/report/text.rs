@@ -429,6 +429,11 @@ pub fn stream_label(stream: Stream) -> &'static str {
         Stream::Slippage => "slippage and spread",
         Stream::Tax => "taxes",
         Stream::Flows => "deposits less withdrawals",
+        Stream::Premium => "option premium, gross",
+        Stream::BoughtBack => "options bought back",
+        Stream::GivenUp => "given up at assignment",
+        Stream::Protection => "options held",
+        Stream::OptionValue => "value of open options",
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) enum Value {
     Feeds(Vec<(String, String)>),
     Axis(Vec<SweepValue>),
     Groups(Vec<Vec<String>>),
+    Pair(u32, u32),
+    Words(Vec<String>),
 }
 
 /// One key that the file or a flag gave.
@@ -329,6 +331,10 @@ fn keys_of<'a>(
     key: &toml::Spanned<toml::de::DeString<'a>>,
     value: &toml::Spanned<DeValue<'a>>,
 ) -> Vec<Raw<'a>> {
+    let below = format!("{table}.{}", key.get_ref());
+    if let (Some(_), DeValue::Table(inner)) = (vocabulary::find_table(&below), value.get_ref()) {
+        return inner.iter().map(|(k, v)| raw(&below, k, v)).collect();
+    }
     let nested = match (table, value.get_ref()) {
         ("sweep", DeValue::Table(inner)) if !inner.contains_key("from") => inner,
         _ => return vec![raw(table, key, value)],
@@ -688,6 +694,13 @@ impl Reader<'_> {
             Kind::Feeds => Value::Feeds(self.feeds()?),
             Kind::Axis => Value::Axis(self.axis()?),
             Kind::Groups { most } => Value::Groups(self.groups(most)?),
+            Kind::Pair { min, max } => self.pair(min, max)?,
+            Kind::Words(words) => Value::Words(self.words(words)?),
+            Kind::Mixed {
+                words,
+                fraction,
+                path,
+            } => self.mixed(words, fraction, path)?,
         })
     }
 
@@ -1007,6 +1020,84 @@ impl Reader<'_> {
                 })
             }
             _ => self.stretch().map(Value::Stretch),
+        }
+    }
+
+    /// Two whole numbers, the smaller first.
+    fn pair(&self, min: u32, max: u32) -> Checked<Value> {
+        let expected = format!("two whole numbers {min} to {max}, as [{min}, 45]");
+        let whole = |value: &DeValue<'_>| {
+            number(value)
+                .filter(|x| x.fract() == 0.0 && *x >= f64::from(min) && *x <= f64::from(max))
+                .map(|x| x as u32)
+        };
+        let DeValue::Array(items) = &self.raw.value else {
+            return Err(self.wrong_type(&expected));
+        };
+        let found: Option<Vec<u32>> = items.iter().map(|item| whole(item.get_ref())).collect();
+        match found.as_deref() {
+            Some([a, b]) if a <= b => Ok(Value::Pair(*a, *b)),
+            Some([a, b]) => Err(self
+                .problem(format!("{a} is more than {b}"))
+                .help(format!("the smaller comes first: [{b}, {a}]"))),
+            _ => Err(self
+                .problem("impossible")
+                .label(format!("expected {expected}"))),
+        }
+    }
+
+    /// A list of known words.
+    fn words(&self, words: &[&str]) -> Checked<Vec<String>> {
+        let listed: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
+        let expected = format!("a list of {}", listed.join(" "));
+        let typed = |text: &str| -> Vec<String> {
+            text.split(',').map(|word| word.trim().to_owned()).collect()
+        };
+        let found = match (&self.raw.value, self.raw.typed) {
+            (DeValue::Array(items), _) => items
+                .iter()
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect::<Option<Vec<String>>>()
+                .ok_or_else(|| self.problem(format!("expected {expected}")))?,
+            (DeValue::String(text), Some(_)) => typed(text),
+            (DeValue::String(text), None) => {
+                return Err(self
+                    .wrong_type(&expected)
+                    .help(format!("a list stands in brackets: [\"{text}\"]")));
+            }
+            _ => return Err(self.wrong_type(&expected)),
+        };
+        match found.iter().find(|word| !words.contains(&word.as_str())) {
+            None => Ok(found),
+            Some(word) => {
+                let problem = self
+                    .problem(format!("\"{word}\" is unknown"))
+                    .label(format!("expected {expected}"));
+                Err(match nearest(word, words.iter().copied()) {
+                    Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+                    None => problem,
+                })
+            }
+        }
+    }
+
+    /// A word, a fraction or a path.
+    fn mixed(&self, words: &[&str], fraction: Option<Bounds>, path: bool) -> Checked<Value> {
+        match (&self.raw.value, fraction) {
+            (DeValue::String(text), _) if words.contains(&text.as_ref()) => {
+                Ok(Value::Text(text.to_string()))
+            }
+            (DeValue::String(text), Some(_)) if looks_like_number(text) => {
+                let meant =
+                    per_cent(text).map_or_else(|| text.trim().to_owned(), |x| x.to_string());
+                Err(self
+                    .problem("this text is a number")
+                    .help(format!("a fraction stands without quotes: {meant}")))
+            }
+            (DeValue::String(text), _) if path => Ok(Value::Path(self.path(text))),
+            (DeValue::String(_), _) => self.choice(words).map(Value::Text),
+            (_, Some(range)) => Ok(Value::Number(self.fraction(range)?)),
+            (_, None) => Err(self.wrong_type("text")),
         }
     }
 

@@ -10,6 +10,7 @@ mod axis;
 mod layers;
 mod file;
 mod model;
+mod options;
 mod program;
 mod resolve;
 mod review;
@@ -22,6 +23,10 @@ pub mod vocabulary;
 pub use allocation::{covariance, min_variance, risk_parity};
 pub use axis::{SweepAxis, SweepValue};
 pub use model::{CompiledModel, Model, Refit};
+pub use options::{
+    Assignment, ContractTerms, Cycle, ImpliedVol, Leg, OptionFill, Options, Pricing, Roll, RollTo,
+    StrikeFloor, StrikeRule, Structure, Unable,
+};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use selector::{Hold, Mix, Rank, RankWeight, Refuge, WeightMethod, Weights};
@@ -611,6 +616,8 @@ pub struct Strategy {
     pub walk_forward: WalkForward,
     /// `[sweep]`: what a sweep of this file varies. A single run has no use for it.
     pub sweep: SweepTable,
+    /// `[options]`, if the file has it.
+    pub options: Option<Options>,
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,
@@ -624,6 +631,15 @@ impl Strategy {
             (_, Some(_)) => Some("weights"),
             (None, None) => None,
         }
+    }
+
+    /// `[options]` stands alone: no rule, rank or weight says what shares to hold.
+    pub fn decides_by_options_alone(&self) -> bool {
+        self.options.is_some()
+            && self.portfolio_table().is_none()
+            && self.rules.enter.is_none()
+            && self.rules.short.is_none()
+            && self.layers.is_empty()
     }
 
     /// The expressions of `[rank]`.

@@ -5,7 +5,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::market::Market;
 use crate::rules::{Columns, EvalOptions, ExprId, Family, Kind, Program, Request, Vocabulary};
-use crate::strategy::{Distance, ExprText, RankWeight, SizeMethod, Strategy};
+use crate::strategy::{Distance, ExprText, Leg, RankWeight, SizeMethod, Strategy};
 
 /// What `[size] method = "target_vol"` divides by.
 const VOLATILITY: Request<'static> = Request {
@@ -52,7 +52,7 @@ impl Compiled {
 impl Strategy {
     /// The expressions of rules, fills, stops and sizes with what each must give; keys are those
     /// of the file.
-    pub fn requests(&self) -> Vec<Request<'_>> {
+    pub fn requests<'a>(&'a self) -> Vec<Request<'a>> {
         let (rules, stops) = (&self.rules, &self.stops);
         let plain = [
             ("rules.enter", &rules.enter, Kind::Condition, false),
@@ -78,10 +78,18 @@ impl Strategy {
                 Some(Distance::Expr(text)) => Some(request(key, text, Kind::Number, true)),
                 _ => None,
             });
+        let options = self.options.iter().flat_map(|options| {
+            let when = |leg: &'a Option<Leg>| leg.as_ref().and_then(|leg| leg.when.as_ref());
+            [when(&options.call), when(&options.put)]
+                .into_iter()
+                .flatten()
+        });
+        let options = options.map(|text| request(&text.key, text, Kind::Condition, false));
         let volatility = (self.size.method == SizeMethod::TargetVol).then_some(VOLATILITY);
         let selector = self.selector_requests();
         plain
             .chain(distances)
+            .chain(options)
             .chain(volatility)
             .chain(selector)
             .collect()

@@ -15,7 +15,7 @@ use crate::strategy::{
     ChartScale, Costs, Data, Distance, Every, ExprText, Fill, FillAt, Invest, Model, OrderKind,
     Overrides, Prices, RaiseCash, Rank, Rate, Refit, Report, Rules, ScheduleDay, Signals, Size,
     SizeMethod, Stops, Strategy, Stretch, SweepAxis, SweepMethod, SweepTable, WalkForward, axis,
-    layers, selector,
+    layers, options, selector,
 };
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub(super) struct Parts<'a> {
 
 /// Fills in defaults and checks keys against each other; mistakes are added to `problems`.
 pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy {
-    let values = Values(parts.givens, parts.headings);
+    let values = Values(parts.givens, parts.headings, parts.tried);
     let stem = Path::new(parts.name).file_stem().map_or_else(
         || "strategy".to_owned(),
         |s| s.to_string_lossy().into_owned(),
@@ -72,6 +72,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         tax: tax(&values, parts.headings),
         walk_forward: walk_forward(&values, parts.overrides.open_holdout),
         sweep: sweep(&values, problems),
+        options: options::options(&values, problems),
         assumptions: Vec::new(),
     };
     layers::resolve(&values, &parts, &mut strategy, problems);
@@ -83,6 +84,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_size_and_stops(&values, &strategy, problems);
     check_fill_and_days(&values, &strategy, problems);
     check_cashflows(&values, &parts, problems);
+    options::check(&values, &strategy, problems);
     check_tax(&values, parts.tried, parts.headings, &strategy, problems);
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     strategy.assumptions = assumptions(&values, &strategy);
@@ -90,7 +92,12 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
 }
 
 /// The given values, read by `table.key`; defaults from the vocabulary.
-pub(super) struct Values<'a>(pub(super) &'a [Given], &'a [Heading]);
+pub(super) struct Values<'a>(
+    pub(super) &'a [Given],
+    pub(super) &'a [Heading],
+    /// All keys of the file and the flags, good or not.
+    pub(super) &'a [String],
+);
 
 impl Values<'_> {
     pub(super) fn given(&self, key: &str) -> Option<&Given> {
@@ -142,7 +149,7 @@ impl Values<'_> {
         }
     }
 
-    fn rate(&self, key: &str) -> Option<Rate> {
+    pub(super) fn rate(&self, key: &str) -> Option<Rate> {
         match (self.value(key), default_of(key)) {
             (Some(Value::Rate(rate)), _) => Some(rate.clone()),
             (_, Fallback::Number(x)) => Some(Rate::Constant(x)),
@@ -196,6 +203,36 @@ impl Values<'_> {
         match self.value(key) {
             Some(Value::Distance(distance)) => Some(distance.clone()),
             _ => None,
+        }
+    }
+
+    /// Some key that begins so was given, good or not.
+    pub(super) fn any(&self, prefix: &str) -> bool {
+        self.2.iter().any(|key| key.starts_with(prefix))
+    }
+
+    /// The first given key that begins so.
+    pub(super) fn first(&self, prefix: &str) -> String {
+        let found = self.0.iter().find(|g| g.key.starts_with(prefix));
+        found.map_or_else(|| prefix.to_owned(), |g| g.key.clone())
+    }
+
+    /// The key was given, good or not.
+    pub(super) fn tried(&self, key: &str) -> bool {
+        self.2.iter().any(|tried| tried == key)
+    }
+
+    pub(super) fn pair(&self, key: &str) -> Option<(u32, u32)> {
+        match self.value(key) {
+            Some(Value::Pair(least, most)) => Some((*least, *most)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn words(&self, key: &str) -> Vec<String> {
+        match self.value(key) {
+            Some(Value::Words(words)) => words.clone(),
+            _ => Vec::new(),
         }
     }
 
@@ -734,7 +771,7 @@ fn check_selector(parts: &Parts<'_>, strategy: &Strategy, problems: &mut Vec<Pro
         ),
     ] {
         if given {
-            let values = Values(parts.givens, parts.headings);
+            let values = Values(parts.givens, parts.headings, parts.tried);
             problems.push(
                 values
                     .problem(

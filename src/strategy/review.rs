@@ -113,6 +113,7 @@ pub fn review(strategy: &Strategy, market: &Market) -> Result<Review> {
         .map(|&tape| {
             let first = match strategy.portfolio_table() {
                 Some(_) => first_chosen(strategy, &compiled, &columns[tape]),
+                None if strategy.decides_by_options_alone() => Some(0),
                 None => first_value(market, tape, &compiled, &columns[tape], &options),
             };
             coverage(strategy, market, tape, first)
@@ -474,7 +475,7 @@ fn check_costs(strategy: &Strategy, round_trip: Option<RoundTrip>, findings: &mu
         ));
     }
     let Some(trip) = round_trip else { return };
-    if trip.cost == 0.0 {
+    if trip.cost == 0.0 && !strategy.decides_by_options_alone() {
         findings.push(warning(
             "no_costs",
             "trading costs nothing".to_owned(),

@@ -2,6 +2,8 @@
 //! range. The reader of files, `papertape schema`, its JSON Schema and `docs/strategy-file.md` all
 //! come from here, so a key is added in this table and in the struct it fills.
 
+mod options;
+
 use Fallback::{Flag, Number, Unset, Word};
 use Kind::{
     Axis, BarSize, BasisPoints, Choice, Day, DayOfPeriod, Distance, Expression, Feeds, Fraction,
@@ -59,6 +61,16 @@ pub enum Kind {
     Groups {
         /// Most symbols of one list.
         most: usize,
+    },
+    /// Two whole numbers in ascending order, between `min` and `max`.
+    Pair { min: u32, max: u32 },
+    /// A list of some of these words, in order.
+    Words(&'static [&'static str]),
+    /// One of these words, a fraction, or a path: whichever of them are allowed.
+    Mixed {
+        words: &'static [&'static str],
+        fraction: Option<Range>,
+        path: bool,
     },
 }
 
@@ -161,11 +173,7 @@ impl Kind {
             Kind::Flag => "true or false".to_owned(),
             Kind::Day => "day".to_owned(),
             Kind::Path => "path".to_owned(),
-            Kind::Choice(words) => words
-                .iter()
-                .map(|w| format!("\"{w}\""))
-                .collect::<Vec<_>>()
-                .join(" "),
+            Kind::Choice(words) => quoted(words),
             Kind::Rate(range) => format!("fraction a year {}, or a dated file", range.text()),
             Kind::Distance(range) => {
                 format!("fraction {}, or an expression in price units", range.text())
@@ -190,8 +198,28 @@ impl Kind {
             Kind::Axis => {
                 "list, or { from, to, step }, or { from, to, count, log = true }".to_owned()
             }
+            Kind::Pair { min, max } => {
+                format!("[least, most], whole numbers {min} to {max}")
+            }
+            Kind::Words(words) => format!("list of {}", quoted(words)),
+            Kind::Mixed {
+                words,
+                fraction,
+                path,
+            } => {
+                let mut ways = vec![quoted(words)];
+                ways.extend(fraction.map(|range| format!("fraction {}", range.text())));
+                ways.extend(path.then(|| "a dated file".to_owned()));
+                ways.join(", or ")
+            }
         }
     }
+}
+
+/// Words in quotes, one after the other.
+fn quoted(words: &[&str]) -> String {
+    let each = words.iter().map(|w| format!("\"{w}\""));
+    each.collect::<Vec<_>>().join(" ")
 }
 
 impl Range {
@@ -338,7 +366,6 @@ pub static TABLES: &[Table] = &[
         later: false,
         repeated: None,
     },
-    later("options", "Write and hold options"),
     table("tax", "Which taxes gains and income owe", TAX),
     table(
         "tax.harvest",
@@ -351,6 +378,25 @@ pub static TABLES: &[Table] = &[
         "A strategy on a part of the account, one table each",
         LAYER,
     ),
+    table(
+        "options",
+        "Which options are written and held",
+        options::OPTIONS,
+    ),
+    table(
+        "options.pricing",
+        "Where option prices come from",
+        options::PRICING,
+    ),
+    table("options.contract", "What a contract is", options::CONTRACT),
+    table("options.call", "Which calls", options::LEG),
+    table("options.put", "Which puts", options::LEG),
+    table(
+        "options.roll",
+        "When an option is replaced by a later one",
+        options::ROLL,
+    ),
+    table("options.fill", "At what price options trade", options::FILL),
     table(
         "walk_forward",
         "Parameters chosen on the past, judged on the future",

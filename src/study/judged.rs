@@ -286,7 +286,8 @@ fn facts(
         years,
         observations: metrics.observations,
         closed_trades: closed.count(),
-        costs_are_zero: are_zero(&strategy.costs),
+        costs_are_zero: are_zero(&strategy.costs)
+            && !(strategy.decides_by_options_alone() && strategy.costs.per_contract > 0.0),
         costs_defaulted: strategy
             .costs
             .preset
@@ -305,6 +306,8 @@ fn facts(
         // The band stands beside the caveats, with its own words.
         ambiguous_equity: None,
         in_sample_trials: None,
+        option_prices: run.options.warnings.clone(),
+        option_fills_at_deciding_close: run.options.same_close_fills,
         adjusted_columns: adjusted_columns(market, strategy),
         benchmark_left_out: outcome.left_out.clone(),
         unpaid: unpaid(run),
@@ -374,7 +377,9 @@ fn without_dividends(market: &Market, strategy: &Strategy, run: &Run) -> Vec<Str
     }
     let mut held = vec![0.0; market.tapes.len()];
     for trade in &run.trades {
-        held[trade.symbol] += f64::from(trade.bars_held);
+        if let Some(bars) = held.get_mut(trade.symbol) {
+            *bars += f64::from(trade.bars_held);
+        }
     }
     let a_year = 252.0 * run.bars_a_session.max(1.0) * run.periods_a_year.min(252.0) / 252.0;
     let long = |(_, bars): &(usize, &f64)| **bars > a_year;

@@ -33,6 +33,7 @@ mod load;
 mod load_fuzz;
 mod metrics;
 mod model;
+mod options_account;
 mod overfit_verb;
 mod overfitting;
 mod price_verb;

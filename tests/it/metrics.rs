@@ -820,6 +820,7 @@ fn a_run_is_measured_from_its_books() {
     };
     let run = Run {
         tax: None,
+        options: papertape::engine::OptionRecord::default(),
         name: "story".into(),
         symbols: vec!["A".into()],
         first_bar: 0,

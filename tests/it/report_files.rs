@@ -171,6 +171,7 @@ fn story() -> Run {
     let exposure = holdings.iter().zip(&equity).map(|(h, e)| h / e).collect();
     Run {
         tax: None,
+        options: papertape::engine::OptionRecord::default(),
         name: "Story".into(),
         symbols: vec!["A".into(), "B, Inc".into()],
         first_bar: 10,

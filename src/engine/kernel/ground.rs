@@ -212,7 +212,7 @@ fn place<'m>(
         slot: event.slot,
         what: match event.kind {
             EventKind::Split(ratio) => Happening::Split(ratio),
-            EventKind::Dividend { amount, pay } => Happening::Dividend {
+            EventKind::Dividend { amount, pay, .. } => Happening::Dividend {
                 amount,
                 pay: pays(pay).max(event.bar),
             },

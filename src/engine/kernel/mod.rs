@@ -445,6 +445,7 @@ pub(crate) fn not_carried(prepared: &Prepared<'_>) -> Option<&'static str> {
         (strategy.size.pyramid, "adding to positions"),
         (account.settlement_days > 0, "settlement days"),
         (strategy.tax.is_some(), "taxes"),
+        (strategy.options.is_some(), "[options]"),
         (!prepared.flows.is_empty(), "deposits and withdrawals"),
         (
             account.reinvest_dividends && has_index,

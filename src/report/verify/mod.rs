@@ -10,6 +10,7 @@ mod taxes;
 mod trades;
 
 use crate::error::Result;
+use crate::portfolio::{EntryKind, Stream};
 use crate::report::cell;
 use crate::report::manifest::{Manifest, sha256_of_file};
 use crate::report::verify::books::{Books, IncomeLine, LedgerRow};
@@ -19,6 +20,9 @@ use std::path::Path;
 
 /// Share of the equity to which amounts must agree.
 const TOLERANCE: f64 = 1e-9;
+
+/// Letters of a contract's symbol after its root: date, right and strike.
+const CONTRACT_TAIL: usize = 15;
 
 /// Findings shown of one check; the rest is only counted, since one fault moves all later rows.
 const SHOWN_A_CHECK: usize = 5;
@@ -102,6 +106,7 @@ pub fn verify(dir: &Path) -> Result<Vec<Check>> {
             holdings_follow_from_fills(&books),
             income_is_the_change_of_equity(&books),
             income_follows_from_the_ledger(&books),
+            premiums_follow_from_the_ledger(&books),
             orders_have_one_outcome(&books),
             trades::follow_from_the_ledger(&books),
         ]);
@@ -233,7 +238,74 @@ fn holdings_follow_from_fills(books: &Books) -> Check {
 }
 
 fn moves_shares(kind: &str) -> bool {
-    ["buy", "sell", "split", "delisted"].contains(&kind)
+    ["buy", "sell", "split", "delisted"].contains(&kind) || moves_options(kind)
+}
+
+fn moves_options(kind: &str) -> bool {
+    const KINDS: [EntryKind; 5] = [
+        EntryKind::PremiumReceived,
+        EntryKind::PremiumPaid,
+        EntryKind::Exercise,
+        EntryKind::Assignment,
+        EntryKind::Expiry,
+    ];
+    KINDS.iter().any(|known| known.name() == kind)
+}
+
+/// The symbol under which the income table has a contract: its underlying.
+fn underlying(symbol: &str) -> &str {
+    let is_contract = |tail: &str| {
+        let bytes = tail.as_bytes();
+        let digits = |range: std::ops::Range<usize>| bytes[range].iter().all(u8::is_ascii_digit);
+        digits(0..6) && [b'C', b'P'].contains(&bytes[6]) && digits(7..15)
+    };
+    let at = symbol.len().checked_sub(CONTRACT_TAIL);
+    match at.and_then(|at| symbol.split_at_checked(at)) {
+        Some((root, tail)) if !root.is_empty() && is_contract(tail) => root,
+        _ => symbol,
+    }
+}
+
+fn is_contract(symbol: &str) -> bool {
+    underlying(symbol) != symbol
+}
+
+/// Premiums, month by month and underlying by underlying, gross and bought back.
+fn premiums_follow_from_the_ledger(books: &Books) -> Check {
+    let mut check = Check::new("option premiums are those of the ledger");
+    let end = books.equity_at_end();
+    let streams = [Stream::Premium.name(), Stream::BoughtBack.name()];
+    let mut held: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, String, &str), (usize, f64, f64)> = BTreeMap::new();
+    for row in &books.income {
+        if let Some(stream) = streams.iter().find(|s| **s == row.stream) {
+            check.rows += 1;
+            let key = (*stream, row.month.clone(), row.symbol.as_str());
+            let sum = sums.entry(key).or_insert((row.line, 0.0, 0.0));
+            sum.1 += row.amount;
+        }
+    }
+    for row in &books.ledger {
+        let key = (row.layer.as_str(), row.symbol.as_str());
+        let before = held.get(&key).copied().unwrap_or(0.0);
+        let is_split = row.kind == EntryKind::Split.name() && is_contract(&row.symbol);
+        if moves_options(&row.kind) || is_split {
+            *held.entry(key).or_insert(0.0) += row.quantity;
+        }
+        // What was held and is sold is no premium, and what is bought to hold no buying back.
+        let stream = match row.kind.as_str() {
+            kind if kind == EntryKind::PremiumReceived.name() && before <= 1e-9 => streams[0],
+            kind if kind == EntryKind::PremiumPaid.name() && before < -1e-9 => streams[1],
+            _ => continue,
+        };
+        let key = (stream, row.month(), underlying(&row.symbol));
+        sums.entry(key).or_insert((1, 0.0, 0.0)).2 += row.amount;
+    }
+    for ((stream, month, symbol), (line, income, booked)) in sums {
+        let what = format!("{stream} of {month} {symbol}");
+        check.amount(("income.csv", line), &what, income, booked, end);
+    }
+    check
 }
 
 fn income_is_the_change_of_equity(books: &Books) -> Check {
@@ -284,8 +356,10 @@ fn income_follows_from_the_ledger(books: &Books) -> Check {
             sum.1 += row.amount;
         }
         for row in books.ledger.iter().filter(|row| !row.is_opening) {
-            if kinds.contains(&row.kind.as_str()) {
-                let key = (row.month(), row.symbol.as_str());
+            // The premium of an option is what was paid: its spread is a note beside it.
+            let is_note = row.kind == EntryKind::Slippage.name() && is_contract(&row.symbol);
+            if kinds.contains(&row.kind.as_str()) && !is_note {
+                let key = (row.month(), underlying(&row.symbol));
                 sums.entry(key).or_insert((1, 0.0, 0.0)).2 += row.amount;
             }
         }

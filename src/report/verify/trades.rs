@@ -6,7 +6,7 @@
 
 use crate::report::cell;
 use crate::report::verify::books::{Books, LedgerRow, TradeRow};
-use crate::report::verify::{Check, moves_shares};
+use crate::report::verify::{Check, is_contract, moves_options, moves_shares};
 use std::collections::BTreeMap;
 
 /// Shares below this part of a trade are rounding.
@@ -115,7 +115,11 @@ pub(super) fn follow_from_the_ledger(books: &Books) -> Check {
 /// An open trade is marked at its exit price, which is an average after a partial exit.
 fn at_the_last_close(check: &mut Check, trade: &TradeRow, booked: Booked, scale: f64) {
     if !booked.was_reduced {
-        let value = booked.shares * trade.exit_price;
+        // Prices of options are a share, their entries count contracts.
+        let value = match is_contract(&trade.symbol) {
+            true => booked.shares.signum() * trade.shares * trade.exit_price,
+            false => booked.shares * trade.exit_price,
+        };
         let at = ("trades.csv", trade.line);
         check.amount(at, "pnl", trade.pnl, booked.money + value, scale);
     }
@@ -137,6 +141,10 @@ fn replay(books: &Books, check: &mut Check) -> Vec<Booked> {
     }
     let mut booked = vec![Booked::default(); books.trades.len()];
     for row in &books.ledger {
+        if is_contract(&row.symbol) {
+            play_option(row, books, &mut booked, check);
+            continue;
+        }
         let key = (row.layer.as_str(), row.symbol.as_str());
         let state = symbols.entry(key).or_default();
         if row.kind == "split" {
@@ -155,6 +163,28 @@ fn replay(books: &Books, check: &mut Check) -> Vec<Booked> {
         }
     }
     booked
+}
+
+/// Several trades of one contract may be open at once: an entry belongs to the one that it names.
+fn play_option(row: &LedgerRow, books: &Books, booked: &mut [Booked], check: &mut Check) {
+    let named = row.trade.and_then(|number| number.checked_sub(1));
+    let of_it = |trade: &usize| {
+        books
+            .trades
+            .get(*trade)
+            .is_some_and(|t| t.symbol == row.symbol)
+    };
+    let Some(trade) = named.filter(of_it) else {
+        let message = "names no trade of its contract".to_string();
+        check.add("ledger.csv", Some(row.line), message);
+        return;
+    };
+    let booked = &mut booked[trade];
+    booked.money += row.cash_change();
+    if row.kind == "split" || moves_options(&row.kind) {
+        booked.was_reduced |= booked.shares * row.quantity < 0.0;
+        booked.shares += row.quantity;
+    }
 }
 
 fn play_fill(row: &LedgerRow, state: &mut Replay, booked: &mut [Booked], check: &mut Check) {
