@@ -249,7 +249,8 @@ impl Sim<'_, '_> {
         let freed = if inside { self.freed_inside } else { 0.0 };
         match account.kind {
             AccountKind::Cash => {
-                self.account.settled_cash() - self.account.reserved - freed - self.purse.owed()
+                let settled = self.account.settled_cash() - self.to_reinvest();
+                settled - self.account.reserved - freed - self.purse.owed()
             }
             AccountKind::Margin => {
                 let closes = closing * self.account.marks[p.slot];
@@ -258,6 +259,15 @@ impl Sim<'_, '_> {
                 (self.equity_to_invest() - cost) / account.initial_margin - gross
             }
         }
+    }
+
+    /// Dividends of this bar that buy more of their payers at its close: cash that serves nothing else.
+    pub(crate) fn to_reinvest(&self) -> f64 {
+        let waits = self.input.strategy.account.reinvest_dividends && !self.decider.reinvests();
+        let is_held = |slot: usize| self.account.positions[slot].is_long();
+        let waiting = self.reinvest.iter();
+        let waiting = waiting.filter(|(slot, _)| waits && is_held(*slot));
+        waiting.map(|(_, amount)| amount).sum()
     }
 
     /// Books one fill of a waiting order.

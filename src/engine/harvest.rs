@@ -9,11 +9,10 @@ use crate::engine::decide::{Decider, Want};
 use crate::engine::pending::Ask;
 use crate::engine::select::Targets;
 use crate::engine::simulate::Sim;
-use crate::engine::taxes::LAYER;
 use crate::execution::cost::{fee, slipped};
 use crate::execution::{Reason, Side};
 use crate::market::date_of;
-use crate::portfolio::{Lot, TaxBook, is_long_term};
+use crate::portfolio::{Lot, Realized, TaxBook, is_long_term};
 use crate::rules::Mask;
 use crate::strategy::{Harvest, Strategy};
 use crate::units::BarIndex;
@@ -25,8 +24,8 @@ pub(crate) struct Harvesting {
     rules: Harvest,
     /// Slots of each pair.
     pairs: Vec<(usize, usize)>,
-    /// Day of the newest sale of each pair that harvested a loss.
-    swapped: Vec<Option<NaiveDate>>,
+    /// The newest sale of each pair that harvested a loss: what was sold, and when.
+    swapped: Vec<Option<(usize, NaiveDate)>>,
     /// The slot that stands in for each slot.
     stands_in: Vec<Option<usize>>,
     /// Sales of the tax book that were looked at.
@@ -58,27 +57,31 @@ impl Harvesting {
         })
     }
 
-    /// Notes the sales that harvested a loss since the last look.
-    fn look_at(&mut self, book: &TaxBook) {
-        for sale in &book.realized()[self.seen..] {
-            let is_of = |&(a, b): &(usize, usize)| sale.slot == a || sale.slot == b;
-            if let Some(pair) = self
-                .pairs
-                .iter()
-                .position(is_of)
-                .filter(|_| sale.is_harvest)
-            {
-                self.swapped[pair] = Some(sale.sold);
+    /// Notes the sales that harvested a loss since the last look; `slot_of` says which slot was sold.
+    fn look_at(&mut self, realized: &[Realized], slot_of: impl Fn(&Realized) -> Option<usize>) {
+        for sale in realized[self.seen..].iter().filter(|sale| sale.is_harvest) {
+            let Some(slot) = slot_of(sale) else { continue };
+            let is_of = |&(a, b): &(usize, usize)| slot == a || slot == b;
+            if let Some(pair) = self.pairs.iter().position(is_of) {
+                self.swapped[pair] = Some((slot, sale.sold));
             }
         }
-        self.seen = book.realized().len();
+        self.seen = realized.len();
     }
 
     /// Whether a pair rests on a day after its last swap.
     fn rests(&self, pair: usize, window_days: u32, day: NaiveDate) -> bool {
         let rest = window_days.max(self.rules.cooldown_days);
         let until = |swapped: NaiveDate| swapped + Days::new(u64::from(rest));
-        self.swapped[pair].is_some_and(|swapped| day <= until(swapped))
+        self.swapped[pair].is_some_and(|(_, swapped)| day <= until(swapped))
+    }
+
+    /// Whether a slot was the last of its pair to be sold for its loss, and not longer ago than the
+    /// window.
+    fn was_sold(&self, slot: usize, window_days: u32, day: NaiveDate) -> bool {
+        let window = Days::new(u64::from(window_days));
+        let mut swapped = self.swapped.iter().flatten();
+        swapped.any(|(sold, on)| *sold == slot && day <= *on + window)
     }
 }
 
@@ -152,6 +155,7 @@ impl Sim<'_, '_> {
     /// Wishes that harvest losses at this close. They come after what else was wished and stand back
     /// behind it where it sells; a purchase of what is harvested is dropped, it would be a wash sale.
     pub(crate) fn harvest(&mut self, bar: BarIndex, wants: &mut Vec<Want>) {
+        self.drop_washing(bar, wants);
         let checks = self.input.harvest_checks;
         if !checks.is_empty() && !checks[bar] {
             return;
@@ -169,26 +173,43 @@ impl Sim<'_, '_> {
         }
     }
 
+    /// Under rules each symbol stands for itself again on the way back: what was sold last is not
+    /// bought while that would undo the harvest.
+    fn drop_washing(&self, bar: BarIndex, wants: &mut Vec<Want>) {
+        let harvesting = self
+            .taxes
+            .as_ref()
+            .and_then(|t| Some((t, t.harvesting.as_ref()?)));
+        let Some((taxes, harvesting)) = harvesting.filter(|_| self.is_ruled()) else {
+            return;
+        };
+        let day = date_of(self.input.clock[bar]);
+        let window = taxes.book.tax().wash_window_days;
+        let is_bought = |want: &Want| want.opens && want.closes.is_none() && want.side == Side::Buy;
+        wants.retain(|want| !is_bought(want) || !harvesting.was_sold(want.slot, window, day));
+    }
+
     /// Before anything is decided at this close: a partner that is not held any more stops standing
     /// in once the loss is safe.
     pub(crate) fn end_stand_ins(&mut self, bar: BarIndex) {
         self.tell_taxes(bar);
         let day = date_of(self.input.clock[bar]);
         let Some(taxes) = &mut self.taxes else { return };
-        let Some(harvesting) = &mut taxes.harvesting else {
+        let Some(mut harvesting) = taxes.harvesting.take() else {
             return;
         };
-        harvesting.look_at(&taxes.book);
+        harvesting.look_at(taxes.book.realized(), |sale| taxes.slot_of(sale));
         for (slot, stands_in) in harvesting.stands_in.iter_mut().enumerate() {
             let is_over = stands_in.is_some_and(|partner| {
                 let waits = self.pending.iter().any(|p| p.slot == partner);
                 let is_flat = self.account.positions[partner].is_flat();
-                is_flat && !waits && !taxes.book.has_open_loss(slot, day)
+                is_flat && !waits && !taxes.has_open_loss(slot, day)
             });
             if is_over {
                 *stands_in = None;
             }
         }
+        taxes.harvesting = Some(harvesting);
     }
 
     /// Whether positions are those of rules, each symbol's own.
@@ -230,7 +251,7 @@ impl Sim<'_, '_> {
                 .iter()
                 .all(|&s| has_bar(s) && !is_busy(s) && !is_sold(s))
             && !harvesting.rests(pair, window, day)
-            && !taxes.book.has_open_loss(to, day)
+            && !taxes.has_open_loss(to, day)
     }
 
     /// Lots of `from` that lost enough to be worth a swap.
@@ -245,11 +266,11 @@ impl Sim<'_, '_> {
         };
         let gain = |lot: &Lot| lot.gain(price * lot.shares);
         let is_loser = |lot: &Lot| gain(lot) < 0.0 && -gain(lot) > harvest.loss_over * lot.basis;
-        for lot in book.lots(LAYER, from).iter().filter(|lot| is_loser(lot)) {
+        for lot in taxes.lots(from).iter().filter(|lot| is_loser(lot)) {
             losers.shares += lot.shares;
             losers.saves -= gain(lot) * rate(book, lot, day);
         }
-        let washed = book.stays_replace((LAYER, from), day, is_loser);
+        let washed = book.stays_replace(taxes.place(from), day, is_loser);
         let cost = self.cost_of_swap(losers.shares, price, self.close_of(to, bar));
         let is_worth_it = losers.saves - cost >= harvest.min_benefit;
         (losers.shares > 0.0 && !washed && is_worth_it).then_some(losers)

@@ -5,17 +5,22 @@
 //! aside as it comes in and moves in the third phase of the next bar; what rebalancing takes waits
 //! until the layer has the cash, for which it sells at the open. Every transfer is an entry on both
 //! sides, on one bar, of one amount.
+//!
+//! The layers are one taxpayer. The book goes from hand to hand, so that each layer sees the lots and
+//! the wash sales of all; what a year owes falls due between the close and the decisions of a bar, and
+//! each layer owes in proportion to what its own gains and income of that year would owe alone.
 
-use crate::engine::Run;
 use crate::engine::decide::Decider;
-use crate::engine::flows::Flow;
+use crate::engine::flows::{Earned, Flow};
 use crate::engine::input::Input;
 use crate::engine::prepare::Prepared;
-use crate::engine::run::{Layers, of_record};
+use crate::engine::run::{Ambiguous, Layers, Run, of_record};
 use crate::engine::simulate::{Detail, Sim};
+use crate::engine::taxes::{AtEnd, falls_due, report};
 use crate::error::{Error, Problem, Result};
-use crate::market::{Period, period_ends_of};
-use crate::strategy::Every;
+use crate::market::{Period, date_of, period_ends_of};
+use crate::portfolio::TaxBook;
+use crate::strategy::{Ambiguity, Every, Feeds};
 use crate::units::BarIndex;
 
 /// Money that one layer owes another.
@@ -27,53 +32,140 @@ struct Move {
     note: String,
 }
 
-/// Runs a strategy of layers.
+/// How a run of layers differs from what their files say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Under {
+    /// In place of each layer's own.
+    pub(crate) ambiguity: Option<Ambiguity>,
+    /// Whether losses are harvested where `[tax.harvest]` says so.
+    pub(crate) harvests: bool,
+    pub(crate) detail: Detail,
+}
+
+impl Under {
+    /// As the files say.
+    pub(crate) fn files(detail: Detail) -> Self {
+        Under {
+            ambiguity: None,
+            harvests: true,
+            detail,
+        }
+    }
+}
+
+/// A strategy of layers and what each of them reads.
+pub(crate) struct Parts<'a> {
+    pub(crate) outer: &'a Prepared<'a>,
+    pub(crate) inputs: Vec<Input<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    /// What the layers of a strategy read under their own rules; `layers` are those of [`prepared`].
+    ///
+    /// # Errors
+    /// As [`crate::engine::backtest`].
+    pub(crate) fn of(outer: &'a Prepared<'a>, layers: &'a [Prepared<'a>]) -> Result<Self> {
+        let read = |layer: &'a Prepared<'a>| layer.rules_input(&layer.universe);
+        let inputs = layers.iter().map(read).collect::<Result<_>>()?;
+        Ok(Parts { outer, inputs })
+    }
+}
+
+/// The layers of a strategy on its clock and days.
+///
+/// # Errors
+/// As [`crate::engine::backtest`], for each layer; a pair of `[tax.harvest]` that no layer has both of.
+pub(crate) fn prepared<'m>(outer: &Prepared<'m>) -> Result<Vec<Prepared<'m>>> {
+    let layers = outer.strategy.layers.iter();
+    let beside = layers.map(|layer| {
+        let prepared = Prepared::beside(outer, &layer.strategy);
+        prepared.map_err(|error| named(&layer.name, error))
+    });
+    let layers: Vec<Prepared<'m>> = beside.collect::<Result<_>>()?;
+    check_pairs(outer, &layers)?;
+    Ok(layers)
+}
+
+/// A swap stays in its layer.
+fn check_pairs(outer: &Prepared<'_>, layers: &[Prepared<'_>]) -> Result<()> {
+    let tax = outer.strategy.tax.as_ref();
+    let pairs = tax.and_then(|tax| tax.harvest.as_ref());
+    let has = |layer: &Prepared<'_>, symbol: &str| {
+        let name = |tape: &usize| layer.market.tapes[*tape].symbol.as_str();
+        layer.universe.iter().any(|tape| name(tape) == symbol)
+    };
+    let apart = |(a, b): &&(String, String)| !layers.iter().any(|l| has(l, a) && has(l, b));
+    let problems = pairs
+        .iter()
+        .flat_map(|harvest| &harvest.pairs)
+        .filter(apart);
+    let problem = |(a, b): &(String, String)| {
+        Problem::new(format!("no layer trades both {a} and {b}"))
+            .at_column("tax.harvest.pairs")
+            .help("a loss is swapped inside its layer: name both in the data.symbols of one")
+    };
+    let problems: Vec<Problem> = problems.map(problem).collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::all(problems)),
+    }
+}
+
+/// Runs strategies of layers on one account, one after the other: the first of `all`, then from each of
+/// `changes` on the one that it names. They have the same layers, clock, first and last bar.
 ///
 /// # Errors
 /// As [`crate::engine::backtest`], for each layer.
-pub(crate) fn run_layers(outer: &Prepared<'_>, detail: Detail) -> Result<Run> {
-    let mut all = Vec::with_capacity(outer.strategy.layers.len());
-    for layer in &outer.strategy.layers {
-        let named = |error: Error| named(&layer.name, error);
-        all.push(Prepared::beside(outer, &layer.strategy).map_err(named)?);
-    }
-    let inputs: Vec<Input<'_>> = all
-        .iter()
-        .map(|prepared| prepared.rules_input(&prepared.universe))
+pub(crate) fn run_layers(
+    all: &[Prepared<'_>],
+    changes: &[(BarIndex, usize)],
+    detail: Detail,
+) -> Result<Run> {
+    let layers: Vec<Vec<Prepared<'_>>> = all.iter().map(prepared).collect::<Result<_>>()?;
+    let stages = all.iter().zip(&layers);
+    let stages: Vec<Parts<'_>> = stages
+        .map(|(outer, layers)| Parts::of(outer, layers))
         .collect::<Result<_>>()?;
-    let sims = inputs
-        .iter()
-        .map(|input| Sim::new(input, Decider::Rules, detail))
-        .collect();
-    let mut together = Together {
-        outer,
-        sims,
-        moves: Vec::new(),
-        next_flow: 0,
-        rebalances: rebalances(outer),
-    };
-    for (sim, layer) in together.sims.iter_mut().zip(&outer.strategy.layers) {
-        let feeds = layer.feeds;
-        let gives = [feeds.dividends, feeds.interest, feeds.gains];
-        sim.purse.give(gives.map(|to| to.is_some()));
-        sim.book_opening_cash();
+    let simulate = |under: Under| Together::new(&stages[0], under).run(&stages, changes);
+    let mut run = simulate(Under::files(detail));
+    if detail == Detail::Full {
+        run.ambiguous = Some(band(&run, &layers[0], &simulate));
+        if let Some(tax) = run.tax.as_mut().filter(|tax| tax.harvest.is_some()) {
+            let without = simulate(Under {
+                harvests: false,
+                ..Under::files(Detail::Bare)
+            });
+            tax.compare(without.tax.as_ref());
+        }
     }
-    for bar in outer.first..outer.end {
-        together.step(bar);
-    }
-    let mut run: Option<Run> = None;
-    for ((layer, prepared), sim) in outer.strategy.layers.iter().zip(&all).zip(together.sims) {
-        let (record, transfers) = sim.finish_layer();
-        let part = of_record(prepared, record, None, detail);
-        let of = Layers::of(&layer.name, layer.weight, &part, (outer.first, &transfers));
-        run = Some(match run {
-            None => Run { layers: of, ..part },
-            Some(run) => run.beside_layer(part, of),
-        });
-    }
-    run.unwrap_or_default()
-        .sharing(outer, &outer.strategy.name, detail)
+    let outer = &all[0];
+    run.sharing(outer, &outer.strategy.name, detail)
         .map(Run::finished)
+}
+
+/// The equity at the end under each way of settling the bars that reached both stop and target.
+fn band(run: &Run, layers: &[Prepared<'_>], simulate: &impl Fn(Under) -> Run) -> Ambiguous {
+    let trades = run.layers.ambiguous;
+    let end = |ambiguity: Ambiguity| {
+        let is_own = |layer: &Prepared<'_>| layer.strategy.stops.ambiguity == ambiguity;
+        let equity = match trades == 0 || layers.iter().all(is_own) {
+            true => run.equity.last().copied(),
+            false => {
+                let under = Under {
+                    ambiguity: Some(ambiguity),
+                    ..Under::files(Detail::Bare)
+                };
+                simulate(under).equity.last().copied()
+            }
+        };
+        equity.unwrap_or(run.start_equity)
+    };
+    Ambiguous {
+        trades,
+        worst: end(Ambiguity::Worst),
+        path: end(Ambiguity::Path),
+        best: end(Ambiguity::Best),
+    }
 }
 
 /// An error of a layer, with the layer's name.
@@ -99,18 +191,142 @@ fn rebalances(outer: &Prepared<'_>) -> Vec<bool> {
     period_ends_of(&outer.clock, period, market.calendar, market.interval)
 }
 
+/// The streams that a layer may give away, what transfers call them, and to whom they go.
+fn fed(feeds: &Feeds) -> [(Earned, &'static str, Option<usize>); 4] {
+    [
+        (Earned::Dividends, "dividends", feeds.dividends),
+        (Earned::Interest, "interest", feeds.interest),
+        (Earned::Gains, "gains", feeds.gains),
+        (Earned::Premium, "premium", feeds.premium),
+    ]
+}
+
 /// All layers at one bar.
-struct Together<'a, 'm> {
-    outer: &'a Prepared<'m>,
-    sims: Vec<Sim<'a, 'm>>,
+pub(crate) struct Together<'a> {
+    outer: &'a Prepared<'a>,
+    pub(crate) sims: Vec<Sim<'a, 'a>>,
     /// What was asked to move and has not, in the order of asking.
     moves: Vec<Move>,
     next_flow: usize,
     rebalances: Vec<bool>,
+    /// The taxpayer's book while no layer has it; `None` without `[tax]`.
+    book: Option<TaxBook>,
+    detail: Detail,
 }
 
-impl Together<'_, '_> {
+impl<'a> Together<'a> {
+    /// The layers before their first bar, with their cash.
+    pub(crate) fn new(parts: &'a Parts<'a>, under: Under) -> Self {
+        let outer = parts.outer;
+        let sims = parts.inputs.iter();
+        let sims = sims.map(|input| Sim::new(input, Decider::Rules, under.detail));
+        let mut sims: Vec<Sim<'a, 'a>> = sims.collect();
+        let layers = &outer.strategy.layers;
+        for (of, (sim, layer)) in sims.iter_mut().zip(layers).enumerate() {
+            sim.purse
+                .give(fed(&layer.feeds).map(|(.., to)| to.is_some()));
+            sim.ambiguity = under.ambiguity.unwrap_or(sim.ambiguity);
+            if !under.harvests {
+                sim.without_harvest();
+            }
+            let place = |tape: &usize| outer.universe.iter().position(|t| t == tape);
+            let tapes = sim.input.symbols.iter().map(|s| s.tape);
+            // Every symbol of a layer is one of the account's.
+            let slots = tapes.filter_map(|tape| place(&tape)).collect();
+            sim.share_taxes(of, slots);
+            sim.book_opening_cash();
+        }
+        let name = |tape: &usize| outer.market.tapes[*tape].symbol.as_str();
+        let names: Vec<&str> = outer.universe.iter().map(name).collect();
+        let tax = outer.strategy.tax.as_ref();
+        Together {
+            outer,
+            book: tax.map(|tax| TaxBook::new(tax, &names, sims.len())),
+            sims,
+            moves: Vec::new(),
+            next_flow: 0,
+            rebalances: rebalances(outer),
+            detail: under.detail,
+        }
+    }
+
+    /// From the first bar to the last, reading another of `stages` from each of `changes` on: accounts,
+    /// positions, waiting orders and moves go on as they are.
+    pub(crate) fn run(mut self, stages: &'a [Parts<'a>], changes: &[(BarIndex, usize)]) -> Run {
+        let mut changes = changes.iter().peekable();
+        for bar in self.outer.first..self.outer.end {
+            if let Some(&&(_, of)) = changes.peek().filter(|(at, _)| *at == bar) {
+                changes.next();
+                self.go_over_to(&stages[of]);
+            }
+            self.step(bar);
+        }
+        self.into_run()
+    }
+
+    fn go_over_to(&mut self, stage: &'a Parts<'a>) {
+        self.outer = stage.outer;
+        self.rebalances = rebalances(self.outer);
+        for (sim, input) in self.sims.iter_mut().zip(&stage.inputs) {
+            sim.input = input;
+        }
+    }
+
+    /// The accounts at the close of `bar`, before anything is decided there.
+    pub(crate) fn at_close(mut self, bar: BarIndex) -> Self {
+        for earlier in self.outer.first..bar {
+            self.step(earlier);
+        }
+        self.until_close(bar);
+        self
+    }
+
+    fn into_run(mut self) -> Run {
+        let tax = self.tax_report();
+        let layers = &self.outer.strategy.layers;
+        let mut all: Option<Run> = None;
+        for (layer, sim) in layers.iter().zip(self.sims) {
+            let cash = layer.strategy.account.cash;
+            let (record, transfers) = sim.finish_layer();
+            let ambiguous = record.ambiguous;
+            let part = of_record(self.outer, record, None, self.detail);
+            let part = Run {
+                start_equity: cash,
+                ..part
+            };
+            let of = Layers::of(
+                &layer.name,
+                layer.weight,
+                &part,
+                (self.outer.first, &transfers),
+            );
+            let of = Layers { ambiguous, ..of };
+            all = Some(match all {
+                None => Run { layers: of, ..part },
+                Some(all) => all.beside_layer(part, of),
+            });
+        }
+        Run {
+            tax,
+            ..all.unwrap_or_default()
+        }
+    }
+
     fn step(&mut self, bar: BarIndex) {
+        self.until_close(bar);
+        for sim in &mut self.sims {
+            sim.swap_book(&mut self.book);
+            sim.end_bar(bar);
+            sim.swap_book(&mut self.book);
+        }
+        self.feed();
+        if self.rebalances.get(bar).copied().unwrap_or(false) && bar + 1 < self.outer.end {
+            self.rebalance();
+        }
+    }
+
+    /// The part of a bar that comes before its decisions.
+    fn until_close(&mut self, bar: BarIndex) {
         let events: Vec<_> = self.sims.iter_mut().map(|sim| sim.begin(bar)).collect();
         self.transfer(bar);
         for (of, sim) in self.sims.iter_mut().enumerate() {
@@ -118,15 +334,71 @@ impl Together<'_, '_> {
             sim.purse.set_aside(owed.sum());
         }
         self.flows(bar);
-        for (sim, events) in self.sims.iter_mut().zip(&events) {
+        // Splits of all layers come before the first purchase of any.
+        self.in_turn(|sim, _| sim.tell_taxes(bar));
+        self.in_turn(|sim, of| {
             sim.pay_debts(bar);
-            sim.go_on(bar, events);
-            sim.end_bar(bar);
+            sim.go_on(bar, &events[of]);
+        });
+        self.taxes_due(bar);
+    }
+
+    /// Lets each layer do something with the tax book in its hands.
+    fn in_turn(&mut self, mut act: impl FnMut(&mut Sim<'a, 'a>, usize)) {
+        for (of, sim) in self.sims.iter_mut().enumerate() {
+            sim.swap_book(&mut self.book);
+            act(sim, of);
+            sim.swap_book(&mut self.book);
         }
-        self.feed();
-        if self.rebalances.get(bar).copied().unwrap_or(false) && bar + 1 < self.outer.end {
-            self.rebalance();
+    }
+
+    /// Tax that falls due at this close: each layer owes its part and pays as far as its cash goes.
+    fn taxes_due(&mut self, bar: BarIndex) {
+        let Some(book) = &mut self.book else { return };
+        let day = date_of(self.outer.clock[bar]);
+        let year_ends = self.outer.year_ends.get(bar).copied().unwrap_or(false);
+        for (year, amount) in falls_due(book, day, year_ends) {
+            let alone: Vec<f64> = (0..self.sims.len())
+                .map(|of| book.alone(of, year))
+                .collect();
+            let equity: Vec<f64> = self.sims.iter().map(|s| s.account.equity()).collect();
+            for (sim, part) in self
+                .sims
+                .iter_mut()
+                .zip(parts_of_tax(amount, &alone, &equity))
+            {
+                if part != 0.0 {
+                    sim.owe_tax(year, part);
+                }
+            }
         }
+        self.sims.iter_mut().for_each(|sim| sim.pay_taxes(bar));
+    }
+
+    /// The book of all layers at the end of the run.
+    fn tax_report(&mut self) -> Option<crate::engine::TaxReport> {
+        let last = self.outer.end - 1;
+        self.in_turn(|sim, _| sim.tell_taxes(last));
+        let mut marks = vec![vec![f64::NAN; self.outer.universe.len()]; self.sims.len()];
+        let mut owed = 0.0;
+        let mut harvests = false;
+        for (sim, marks) in self.sims.iter().zip(&mut marks) {
+            let taxes = sim.taxes.as_ref()?;
+            for (slot, mark) in sim.account.marks.iter().enumerate() {
+                marks[taxes.place(slot).1] = *mark;
+            }
+            owed += taxes.owed();
+            harvests |= taxes.harvesting.is_some();
+        }
+        let at_end = AtEnd {
+            equity: self.sims.iter().map(|sim| sim.account.equity()).sum(),
+            owed,
+            harvests,
+        };
+        let day = date_of(self.outer.clock[last]);
+        let mark = |layer: usize, slot: usize| marks[layer][slot];
+        let book = self.book.as_ref()?;
+        Some(report(book, day, &self.outer.universe, mark, at_end))
     }
 
     /// Moves what the payer has the cash for; where nothing is left to sell, what is there.
@@ -202,12 +474,8 @@ impl Together<'_, '_> {
         for of in 0..self.sims.len() {
             let feeds = self.outer.strategy.layers[of].feeds;
             let earned = self.sims[of].purse.take_earned();
-            let [dividends, interest, gains] = earned;
-            for (to, amount, stream) in [
-                (feeds.dividends, dividends, "dividends"),
-                (feeds.interest, interest, "interest"),
-                (feeds.gains, gains, "gains"),
-            ] {
+            for (stream, name, to) in fed(&feeds) {
+                let amount = earned[stream as usize];
                 // What is not there is not given: a gain may have been spent at the same open.
                 let owed = self.moves.iter().filter(|m| m.from == of).map(|m| m.amount);
                 let free = self.sims[of].account.settled_cash() - owed.sum::<f64>();
@@ -217,7 +485,7 @@ impl Together<'_, '_> {
                         from: of,
                         to,
                         amount,
-                        note: format!("{stream} to {}", self.outer.strategy.layers[to].name),
+                        note: format!("{name} to {}", self.outer.strategy.layers[to].name),
                     });
                 }
             }
@@ -261,4 +529,33 @@ impl Together<'_, '_> {
             }
         }
     }
+}
+
+/// A year's tax (a refund, when negative) by layer: in proportion to `alone`, what each would owe on its
+/// own (would get back, for a refund), by worth where none would. A layer owes no more than it is worth
+/// while another can pay.
+fn parts_of_tax(amount: f64, alone: &[f64], equity: &[f64]) -> Vec<f64> {
+    let same_sign = |a: f64| if amount > 0.0 { a } else { -a }.max(0.0);
+    let worth: Vec<f64> = equity.iter().map(|e| e.max(0.0)).collect();
+    let by = |weights: &[f64], amount: f64| -> Vec<f64> {
+        let sum: f64 = weights.iter().sum();
+        let equal = 1.0 / weights.len() as f64;
+        let part = |w: &f64| amount * if sum > 0.0 { w / sum } else { equal };
+        weights.iter().map(part).collect()
+    };
+    let mut weights: Vec<f64> = alone.iter().map(|a| same_sign(*a)).collect();
+    if weights.iter().all(|w| *w == 0.0) {
+        weights.clone_from(&worth);
+    }
+    let mut parts = by(&weights, amount);
+    let beyond = |(part, worth): (&f64, &f64)| (part - worth).max(0.0);
+    let left: f64 = parts.iter().zip(&worth).map(beyond).sum();
+    if amount > 0.0 && left > 0.0 && left < amount {
+        let room = parts.iter().zip(&worth).map(|(p, w)| (w - p).max(0.0));
+        let more = by(&room.collect::<Vec<_>>(), left);
+        for ((part, worth), more) in parts.iter_mut().zip(&worth).zip(more) {
+            *part = part.min(*worth) + more;
+        }
+    }
+    parts
 }

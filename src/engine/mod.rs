@@ -137,15 +137,15 @@ pub fn outline(market: &Market, strategy: &Strategy) -> Result<Outline> {
 }
 
 fn run_rules(prepared: &Prepared<'_>, detail: Detail) -> Result<Run> {
-    if !prepared.strategy.layers.is_empty() {
-        return layers::run_layers(prepared, detail);
-    }
     run_stages(std::slice::from_ref(prepared), &[], detail)
 }
 
 /// One run that begins under the first of `all` and goes on, from each of `changes` on, under the
 /// one that it names. All have one clock, one universe, and the run's first and last bar.
 fn run_stages(all: &[Prepared<'_>], changes: &[(BarIndex, usize)], detail: Detail) -> Result<Run> {
+    if !all[0].strategy.layers.is_empty() {
+        return layers::run_layers(all, changes, detail);
+    }
     run_inputs(&all[0], changes, detail, |tapes| {
         let inputs = all.iter().map(|prepared| match detail {
             Detail::Bare => prepared.bare_rules_input(tapes),

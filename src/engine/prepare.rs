@@ -89,73 +89,64 @@ impl<'m> Prepared<'m> {
             ));
         }
         let (first, end) = bounds(&clock, strategy)?;
-        check_volume(&market, strategy, &universe)?;
         check_taxes(&market, strategy, &universe)?;
-        if strategy.data.missing_is_error {
-            check_missing(&market, &universe, (clock[first], clock[end - 1]))?;
-        }
-        let periods = periods_of(&market, &clock);
         let flows = flows::schedule(strategy, &clock, (first, end), market.calendar)?;
-        let (program, wanted) = compile(&market, strategy)?;
-        let mut prepared = Prepared {
-            market,
-            strategy,
-            universe,
-            clock,
-            first,
-            end,
-            periods,
-            program,
-            wanted,
+        Prepared {
             flows,
-            sessions: Vec::new(),
-            interest: Vec::new(),
-            index_yield: Vec::new(),
-            harvest_checks: Vec::new(),
-            year_ends: Vec::new(),
-            decides: Vec::new(),
-            members: Vec::new(),
-            crossed: OnceCell::new(),
-        };
-        prepared.fill_columns()?;
-        Ok(prepared)
+            ..Prepared::over(market, strategy, universe, (clock, first..end))?
+        }
+        .with_columns()
     }
 
-    /// A layer of `outer`: another strategy on the clock and the bars of the whole.
+    /// A layer of `outer`: another strategy on the clock and the bars of the whole, whose model, if it
+    /// has one, is its own.
     ///
     /// # Errors
     /// As [`Prepared::new`].
     pub(crate) fn beside(outer: &Prepared<'m>, strategy: &'m Strategy) -> Result<Self> {
-        let market = outer.market.clone();
+        let market = match &outer.market {
+            Cow::Borrowed(market) => learned(market, strategy)?,
+            Cow::Owned(market) => Cow::Owned(learned(market, strategy)?.into_owned()),
+        };
         let universe = universe(&market, strategy)?;
+        let time = (outer.clock.clone(), outer.first..outer.end);
+        Prepared::over(market, strategy, universe, time)?.with_columns()
+    }
+
+    /// The rules compiled against the market, without flows and columns.
+    fn over(
+        market: Cow<'m, Market>,
+        strategy: &'m Strategy,
+        universe: Vec<usize>,
+        (clock, span): (Arc<Vec<Micros>>, Range<BarIndex>),
+    ) -> Result<Self> {
         check_volume(&market, strategy, &universe)?;
         if strategy.data.missing_is_error {
-            let (first, last) = (outer.clock[outer.first], outer.clock[outer.end - 1]);
-            check_missing(&market, &universe, (first, last))?;
+            let days = (clock[span.start], clock[span.end - 1]);
+            check_missing(&market, &universe, days)?;
         }
+        let periods = periods_of(&market, &clock);
         let (program, wanted) = compile(&market, strategy)?;
-        let mut prepared = Prepared {
+        Ok(Prepared {
             market,
             strategy,
             universe,
-            clock: outer.clock.clone(),
-            first: outer.first,
-            end: outer.end,
-            periods: outer.periods.clone(),
+            clock,
+            first: span.start,
+            end: span.end,
+            periods,
             program,
             wanted,
             flows: Vec::new(),
             sessions: Vec::new(),
             interest: Vec::new(),
             index_yield: Vec::new(),
-            decides: Vec::new(),
             harvest_checks: Vec::new(),
-            members: Vec::new(),
             year_ends: Vec::new(),
+            decides: Vec::new(),
+            members: Vec::new(),
             crossed: OnceCell::new(),
-        };
-        prepared.fill_columns()?;
-        Ok(prepared)
+        })
     }
 
     /// Bounds the simulation by clock bars instead of dates.
@@ -172,6 +163,11 @@ impl<'m> Prepared<'m> {
         self.flows.retain(|flow| span.contains(&flow.bar));
         (self.first, self.end) = (span.start, span.end);
         Ok(())
+    }
+
+    fn with_columns(mut self) -> Result<Self> {
+        self.fill_columns()?;
+        Ok(self)
     }
 
     fn fill_columns(&mut self) -> Result<()> {
@@ -464,8 +460,16 @@ impl<'m> Prepared<'m> {
     }
 }
 
-/// The symbols that the strategy trades, as market indices.
+/// The symbols that the strategy, or any of its layers, trades, as market indices.
 pub(crate) fn universe(market: &Market, strategy: &Strategy) -> Result<Vec<usize>> {
+    if !strategy.layers.is_empty() {
+        let layers = strategy.layers.iter();
+        let each = layers.map(|layer| universe(market, &layer.strategy));
+        let mut all = each.collect::<Result<Vec<_>>>()?.concat();
+        all.sort_unstable();
+        all.dedup();
+        return Ok(all);
+    }
     let of_selector = strategy.symbols_of_selector();
     let targets = strategy
         .weights

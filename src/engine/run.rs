@@ -140,6 +140,8 @@ pub struct Layers {
     pub ledger: Vec<usize>,
     /// … of each row of the income.
     pub income: Vec<usize>,
+    /// Trades whose bar reached both stop and target.
+    pub ambiguous: u32,
 }
 
 impl Layers {
@@ -169,12 +171,14 @@ impl Layers {
             trades: vec![0; part.trades.len()],
             ledger: vec![0; part.ledger.len()],
             income: vec![0; part.income.len()],
+            ambiguous: 0,
         }
     }
 
     fn append(&mut self, other: Layers) {
         let shift = self.runs.len();
         self.runs.extend(other.runs);
+        self.ambiguous += other.ambiguous;
         for (all, one) in [
             (&mut self.orders, other.orders),
             (&mut self.trades, other.trades),

@@ -6,6 +6,7 @@ use crate::market::{Calendar, Holdout, Interval, Learned, Market, ReadOptions, d
 use crate::strategy::{BarSize, CalendarName, Prices, Strategy, Stretch};
 use crate::units::{DAY_MICROS, Micros};
 use chrono::{Days, Months, NaiveDate};
+use std::borrow::Cow;
 
 /// Reads the market of a strategy: its symbols and those that its benchmark and its expressions
 /// name, at its bar size, under its calendar, raw or adjusted. `hash` asks for the files' SHA-256.
@@ -66,18 +67,28 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
             market = market.resampled(interval)?;
         }
     }
-    taught(sealed(market, strategy)?, strategy)
+    let market = sealed(market, strategy)?;
+    // A layer learns when it is run: the forecast of each is called by the same name.
+    for layer in &strategy.layers {
+        taught(&market, &layer.strategy)?;
+    }
+    let taught = match taught(&market, strategy)? {
+        Cow::Owned(market) => Some(market),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(taught.unwrap_or(market))
 }
 
 /// The market with the forecast of the strategy's model, if it has one.
-fn taught(market: Market, strategy: &Strategy) -> Result<Market> {
-    if strategy.model.is_none() {
-        return Ok(market);
-    }
-    let market = learned(&market, strategy)?.into_owned();
-    match &market.learned {
+///
+/// # Errors
+/// As [`learned`], and a model that cannot be fitted once.
+fn taught<'m>(market: &'m Market, strategy: &Strategy) -> Result<Cow<'m, Market>> {
+    let taught = learned(market, strategy)?;
+    let record = taught.learned.as_ref().filter(|_| strategy.model.is_some());
+    match record {
         Some(learned) if learned.fits.is_empty() => Err(never_fitted(strategy, learned)),
-        _ => Ok(market),
+        _ => Ok(taught),
     }
 }
 
@@ -151,8 +162,11 @@ fn symbols(strategy: &Strategy) -> Vec<String> {
         return Vec::new();
     }
     let mut symbols = strategy.data.symbols.clone();
-    let of_selector = strategy.symbols_of_selector();
-    symbols.extend(of_selector.into_iter().map(str::to_owned));
+    let inner = || strategy.layers.iter().map(|layer| &layer.strategy);
+    for strategy in std::iter::once(strategy).chain(inner()) {
+        let of_selector = strategy.symbols_of_selector();
+        symbols.extend(of_selector.into_iter().map(str::to_owned));
+    }
     symbols.extend(strategy.benchmark.symbols.iter().cloned());
     symbols.extend(
         strategy
@@ -161,8 +175,10 @@ fn symbols(strategy: &Strategy) -> Vec<String> {
             .iter()
             .map(|(symbol, _)| symbol.clone()),
     );
-    let inner = strategy.layers.iter().map(|layer| &layer.strategy);
-    for text in std::iter::once(strategy).chain(inner).flat_map(expressions) {
+    for text in std::iter::once(strategy)
+        .chain(inner())
+        .flat_map(expressions)
+    {
         match crate::rules::symbols_named(text) {
             Some(named) => symbols.extend(named),
             None => return Vec::new(),

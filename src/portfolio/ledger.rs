@@ -226,14 +226,15 @@ impl Account {
     /// `ratio` new shares for one old.
     pub fn split(&mut self, bar: BarIndex, slot: usize, ratio: f64) {
         self.marks[slot] /= ratio;
+        if self.notes_taxes {
+            // Shares that were sold at a loss and may be replaced yet are split, too.
+            self.tax_events.push(TaxEvent::Split { slot, ratio });
+        }
         let before = self.positions[slot].shares;
         if before == 0.0 {
             return;
         }
         self.positions[slot].split(ratio);
-        if self.notes_taxes {
-            self.tax_events.push(TaxEvent::Split { slot, ratio });
-        }
         if self.keeps_books {
             let added = self.positions[slot].shares - before;
             let note = format!("{ratio} for 1");

@@ -100,6 +100,9 @@ fn tables_and_charts(
         let name = "equity_by_symbol.csv".to_string();
         files.push((name, csv::equity_by_symbol(run)));
     }
+    if !run.layers.runs.is_empty() {
+        files.push(("equity_by_layer.csv".to_string(), csv::equity_by_layer(run)));
+    }
     if let Some(tax) = &run.tax {
         files.push(("tax.csv".to_string(), taxes::tax_csv(tax)));
         files.push(("lots.csv".to_string(), taxes::lots_csv(run, tax)));

@@ -16,7 +16,7 @@ pub const EQUITY_COLUMNS: [&str; 5] = ["date", "equity", "cash", "exposure", "dr
 /// equity: market value of what is held, dividends between ex-date and pay-date, and the external
 /// flow before the open.
 pub const EQUITY_COLUMNS_LAST: [&str; 3] = ["holdings", "receivable", "flow"];
-/// The columns of `trades.csv`.
+/// The columns of `trades.csv`; a run of layers has [`LAYER_COLUMN`] behind them.
 pub const TRADE_COLUMNS: [&str; 14] = [
     "symbol",
     "side",
@@ -33,7 +33,7 @@ pub const TRADE_COLUMNS: [&str; 14] = [
     "reason",
     "status",
 ];
-/// The columns of `orders.csv`.
+/// The columns of `orders.csv`; a run of layers has [`LAYER_COLUMN`] behind them.
 pub const ORDER_COLUMNS: [&str; 12] = [
     "id",
     "decided",
@@ -48,6 +48,8 @@ pub const ORDER_COLUMNS: [&str; 12] = [
     "fill_date",
     "fill_price",
 ];
+/// The last column of `trades.csv` and `orders.csv` in a run of layers: whose the row is.
+pub const LAYER_COLUMN: &str = "layer";
 /// The columns of `ledger.csv`.
 pub const LEDGER_COLUMNS: [&str; 10] = [
     "date", "layer", "symbol", "kind", "quantity", "price", "amount", "cash", "trade", "note",
@@ -195,12 +197,39 @@ pub fn equity_by_symbol(run: &Run) -> Vec<u8> {
     table.into_bytes()
 }
 
+/// `equity_by_layer.csv`, only in a run of layers: one row a bar, one column a layer.
+pub fn equity_by_layer(run: &Run) -> Vec<u8> {
+    let layers = &run.layers.runs;
+    let names = layers.iter().map(|layer| layer.name.as_str());
+    let mut table = Table::new(std::iter::once("date").chain(names));
+    let dates = Dates::of(run);
+    for bar in 0..run.time.len() {
+        table.text(&dates.at(run.first_bar + bar));
+        for layer in layers {
+            table.number_or_empty(layer.equity.get(bar).copied());
+        }
+        table.end();
+    }
+    table.into_bytes()
+}
+
+fn layer_column(run: &Run) -> Option<&'static str> {
+    (!run.layers.runs.is_empty()).then_some(LAYER_COLUMN)
+}
+
+/// The layer of a record, where there are layers.
+fn layer_cell(table: &mut Table, run: &Run, of: &[usize], record: usize) {
+    if layer_column(run).is_some() {
+        table.text(run.layers.name(of, record));
+    }
+}
+
 /// `trades.csv`: one row a round trip, open ones too. While a trade is open its exit is the last bar
 /// at its close, and its reason is empty.
 pub fn trades(run: &Run) -> Vec<u8> {
-    let mut table = Table::new(TRADE_COLUMNS);
+    let mut table = Table::new(TRADE_COLUMNS.into_iter().chain(layer_column(run)));
     let dates = Dates::of(run);
-    for trade in &run.trades {
+    for (place, trade) in run.trades.iter().enumerate() {
         table.text(symbol_name(run, Some(trade.symbol)));
         table.text(trade.side.name());
         table.text(&dates.at(trade.entry_bar));
@@ -218,6 +247,7 @@ pub fn trades(run: &Run) -> Vec<u8> {
             TradeStatus::Closed => trade.reason.name(),
         });
         table.text(trade.status.name());
+        layer_cell(&mut table, run, &run.layers.trades, place);
         table.end();
     }
     table.into_bytes()
@@ -225,9 +255,9 @@ pub fn trades(run: &Run) -> Vec<u8> {
 
 /// `orders.csv`: one row an order, in the order of decision.
 pub fn orders(run: &Run) -> Vec<u8> {
-    let mut table = Table::new(ORDER_COLUMNS);
+    let mut table = Table::new(ORDER_COLUMNS.into_iter().chain(layer_column(run)));
     let dates = Dates::of(run);
-    for order in &run.orders {
+    for (place, order) in run.orders.iter().enumerate() {
         table.whole(order.id as usize);
         table.text(&dates.at(order.decided));
         table.text(symbol_name(run, Some(order.symbol)));
@@ -240,6 +270,7 @@ pub fn orders(run: &Run) -> Vec<u8> {
         table.number(order.filled);
         table.text(&order.fill_bar.map_or(String::new(), |bar| dates.at(bar)));
         table.number_or_empty(order.fill_price);
+        layer_cell(&mut table, run, &run.layers.orders, place);
         table.end();
     }
     table.into_bytes()

@@ -92,15 +92,14 @@ fn side(is_short: bool) -> &'static str {
     if is_short { "short" } else { "long" }
 }
 
-fn layer(index: usize) -> String {
-    match index {
-        0 => String::new(),
-        index => index.to_string(),
-    }
+/// The name of a layer, empty without layers.
+fn layer(run: &Run, index: usize) -> &str {
+    let layer = run.layers.runs.get(index);
+    layer.map_or("", |layer| layer.name.as_str())
 }
 
 fn closed_row(table: &mut Table, run: &Run, sale: &Realized) {
-    table.text(&layer(sale.layer));
+    table.text(layer(run, sale.layer));
     table.text(symbol_name(run, Some(sale.slot)));
     table.text(side(sale.is_short));
     table.text(&sale.bought.to_string());
@@ -124,7 +123,7 @@ fn open_row(table: &mut Table, run: &Run, lot: &Lot, price: f64) {
         true => (lot.basis, value),
         false => (value, lot.basis),
     };
-    table.text(&layer(lot.layer));
+    table.text(layer(run, lot.layer));
     table.text(symbol_name(run, Some(lot.slot)));
     table.text(side(lot.is_short));
     table.text(&lot.bought.to_string());

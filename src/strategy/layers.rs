@@ -259,15 +259,9 @@ fn share_account(values: &Values<'_>, strategy: &mut Strategy, problems: &mut Ve
         let problem = values.problem("account.each", "`each` beside [[layer]]");
         problems.push(problem.help("each layer has an account of its own already"));
     }
-    if strategy.tax.is_some() {
-        problems.push(
-            Problem::new("[tax] beside [[layer]] is not yet part of papertape")
-                .at_column("tax")
-                .help("run the layers without taxes"),
-        );
-    }
     let is_cash = strategy.account.kind == AccountKind::Cash;
     let (account, cash) = (strategy.account.clone(), strategy.cash.clone());
+    let tax = strategy.tax.clone();
     for (row, layer) in strategy.layers.iter_mut().enumerate() {
         let key = format!("layer.{row}.strategy");
         let inner = &mut layer.strategy;
@@ -299,21 +293,10 @@ fn share_account(values: &Values<'_>, strategy: &mut Strategy, problems: &mut Ve
                     .help("prices = \"raw\" in its [data]"),
             );
         }
-        if inner.model.is_some() {
-            let what = format!(
-                "the layer {} has a [model], which layers do not carry yet",
-                layer.name
-            );
-            problems.push(
-                values
-                    .problem(&key, what)
-                    .help("write its rules without `model`"),
-            );
-        }
         inner.account = account.clone();
         inner.account.cash = account.cash * layer.weight;
         inner.cash = cash.clone();
-        inner.tax = None;
+        inner.tax.clone_from(&tax);
         inner.cashflows.clear();
         inner.fill.close_at_end = strategy.fill.close_at_end;
     }

@@ -15,11 +15,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Weekdays from Monday 2001-01-01 on.
-fn day(i: usize) -> i64 {
+pub(crate) fn day(i: usize) -> i64 {
     (11_323 + (i / 5 * 7 + i % 5) as i64) * DAY_MICROS
 }
 
-fn market(tapes: &[(&str, &[f64])]) -> Market {
+pub(crate) fn market(tapes: &[(&str, &[f64])]) -> Market {
     let tapes = tapes.iter().map(|(name, prices)| {
         let time = (0..prices.len()).map(day).collect();
         let column = || prices.to_vec();
@@ -40,7 +40,7 @@ fn folder() -> PathBuf {
     dir
 }
 
-fn read(outer: &str, layers: &[(&str, &str)]) -> Result<Strategy, papertape::Error> {
+pub(crate) fn read(outer: &str, layers: &[(&str, &str)]) -> Result<Strategy, papertape::Error> {
     let dir = folder();
     for (name, text) in layers {
         std::fs::write(dir.join(format!("{name}.toml")), text).unwrap();
@@ -51,7 +51,7 @@ fn read(outer: &str, layers: &[(&str, &str)]) -> Result<Strategy, papertape::Err
     strategy
 }
 
-fn hold(symbol: &str) -> String {
+pub(crate) fn hold(symbol: &str) -> String {
     format!(
         "[data]\nsource = \"data\"\nsymbols = [\"{symbol}\"]\n[rules]\nenter = \"close > 0\"\n[costs]\npreset = \"none\"\n"
     )
@@ -63,11 +63,11 @@ const NEVER: &str =
 const TWO: &str = "[account]\ncash = 1000\n[[layer]]\nname = \"core\"\nstrategy = \"core.toml\"\nweight = 3\nCORE\n\
                    [[layer]]\nname = \"rest\"\nstrategy = \"rest.toml\"\nREST\n";
 
-fn near(a: f64, b: f64) {
+pub(crate) fn near(a: f64, b: f64) {
     assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{a} is not {b}");
 }
 
-fn adds_up(run: &Run) {
+pub(crate) fn adds_up(run: &Run) {
     let size = run
         .equity
         .iter()

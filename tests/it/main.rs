@@ -28,6 +28,7 @@ mod golden_runs;
 mod indicators;
 mod kernel;
 mod kernel_accounts;
+mod layered_taxes;
 mod layers;
 mod load;
 mod load_fuzz;

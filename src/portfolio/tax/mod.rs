@@ -54,6 +54,17 @@ pub enum TaxEvent {
     Interest(f64),
 }
 
+impl TaxEvent {
+    /// The same event of another slot; dividends and interest have none.
+    pub fn of_slot(self, number: usize) -> Self {
+        let mut event = self;
+        if let TaxEvent::Fill { slot, .. } | TaxEvent::Split { slot, .. } = &mut event {
+            *slot = number;
+        }
+        event
+    }
+}
+
 /// Shares of one lot that were closed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Realized {
@@ -125,6 +136,8 @@ pub struct TaxBook {
     lots: Vec<Vec<Lot>>,
     losses: Vec<Loss>,
     sums: BTreeMap<i32, YearSums>,
+    /// What of them came from each layer.
+    by_layer: Vec<BTreeMap<i32, YearSums>>,
     paid: BTreeMap<i32, f64>,
     realized: Vec<Realized>,
     purchases: u32,
@@ -151,6 +164,7 @@ impl TaxBook {
             tax: tax.clone(),
             losses: Vec::new(),
             sums: BTreeMap::new(),
+            by_layer: vec![BTreeMap::new(); layers],
             paid: BTreeMap::new(),
             realized: Vec::new(),
             purchases: 0,
@@ -164,8 +178,10 @@ impl TaxBook {
         match *event {
             TaxEvent::Fill { .. } => self.fill(day, layer, event),
             TaxEvent::Split { slot, ratio } => self.split(layer, slot, ratio),
-            TaxEvent::Dividend(amount) => self.sums(day).dividends += amount.max(0.0),
-            TaxEvent::Interest(amount) => self.sums(day).interest += amount,
+            TaxEvent::Dividend(amount) => {
+                self.add(day, layer, |sums| sums.dividends += amount.max(0.0));
+            }
+            TaxEvent::Interest(amount) => self.add(day, layer, |sums| sums.interest += amount),
         }
     }
 
@@ -201,6 +217,13 @@ impl TaxBook {
             year.paid = self.paid.get(&year.year).copied().unwrap_or(0.0);
         }
         years
+    }
+
+    /// What a layer would owe for what it realised and received in a year if it were a taxpayer of its
+    /// own without losses of earlier years; negative where a deduction would save it more.
+    pub fn alone(&self, layer: usize, year: i32) -> f64 {
+        let sums = self.by_layer[layer].get(&year).copied();
+        assess(&self.tax, year, sums.unwrap_or_default(), (0.0, 0.0)).tax
     }
 
     /// Closes the years to `through` and says what is owed for each beyond what was paid (negative:
@@ -325,10 +348,12 @@ impl TaxBook {
         with(gains) - with((0.0, 0.0))
     }
 
-    fn sums(&mut self, day: NaiveDate) -> &mut YearSums {
+    /// Adds to what a layer realised and received in the year of a day.
+    fn add(&mut self, day: NaiveDate, layer: usize, to: impl Fn(&mut YearSums)) {
         let year = day.year();
         self.is_amended |= self.closed_through.is_some_and(|closed| year <= closed);
-        self.sums.entry(year).or_default()
+        to(self.sums.entry(year).or_default());
+        to(self.by_layer[layer].entry(year).or_default());
     }
 
     fn split(&mut self, layer: usize, slot: usize, ratio: f64) {
@@ -443,11 +468,10 @@ impl TaxBook {
             (money, lot.basis)
         };
         let is_long = is_long_term(lot, sale.day, self.tax.long_after_years);
-        let sums = self.sums(sale.day);
-        match is_long {
+        self.add(sale.day, lot.layer, |sums| match is_long {
             true => sums.long += gain,
             false => sums.short += gain,
-        }
+        });
         self.realized.push(Realized {
             layer: lot.layer,
             slot: lot.slot,
@@ -560,12 +584,11 @@ impl TaxBook {
         }
         let realized = &mut self.realized[sold.realized];
         realized.disallowed += amount;
-        let (day, is_long) = (realized.sold, realized.is_long_term);
-        let sums = self.sums(day);
-        match is_long {
+        let (day, layer, is_long) = (realized.sold, realized.layer, realized.is_long_term);
+        self.add(day, layer, |sums| match is_long {
             true => sums.long += amount,
             false => sums.short += amount,
-        }
+        });
         !is_whole
     }
 }

@@ -171,7 +171,7 @@ impl Account<'_> {
         let account = &strategy.account;
         let freed = if inside { self.freed_inside } else { 0.0 };
         let power = match account.kind {
-            AccountKind::Cash => self.cash - freed,
+            AccountKind::Cash => self.cash - self.to_reinvest() - freed,
             AccountKind::Margin => {
                 let gross = self.gross() - closing * self.slots[slot].mark;
                 let cost = fee(closing, price, &strategy.costs);
@@ -319,6 +319,13 @@ impl Account<'_> {
         };
         let own = position.entry_own;
         self.exit_now((bar, own), slot, (shares, price), (fill, charge));
+    }
+
+    /// Dividends of this bar that buy more of their payers at its close: cash that serves nothing else.
+    fn to_reinvest(&self) -> f64 {
+        let is_held = |slot: usize| self.slots[slot].position.is_long();
+        let waiting = self.reinvest.iter().filter(|(slot, _)| is_held(*slot));
+        waiting.map(|(_, amount)| amount).sum()
     }
 
     /// Dividends buy more of the payer at this bar's close.
