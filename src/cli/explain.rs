@@ -5,8 +5,10 @@ use crate::cli::flags::{StrategyFlags, date};
 use crate::cli::{Context, Exit, Format, holdout, page};
 use chrono::NaiveDate;
 use papertape::engine::{DatedOrder, Explanation, explain, read_market};
+use papertape::error::{Error, Problem, nearest};
 use papertape::market::show_time;
 use papertape::rules::{Step, Value};
+use papertape::strategy::Strategy;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -22,6 +24,9 @@ pub(crate) struct Args {
     /// One symbol; all that trade unless given
     #[arg(long, value_name = "SYMBOL")]
     symbol: Option<String>,
+    /// One layer of a strategy of layers; all of them unless given
+    #[arg(long, value_name = "NAME")]
+    layer: Option<String>,
     #[command(flatten)]
     flags: StrategyFlags,
 }
@@ -30,6 +35,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> papertape::error::Result<Exit
     let strategy = holdout::read(&args.file, &args.flags, "explain")?;
     let market = read_market(&strategy, false)?;
     let explained = explain(&market, &strategy, args.at, args.symbol.as_deref())?;
+    let explained = of_layer(explained, &strategy, args.layer.as_deref())?;
     match io.format {
         Format::Table => {
             for (i, one) in explained.iter().enumerate() {
@@ -43,13 +49,51 @@ pub(crate) fn run(args: Args, io: &mut Context) -> papertape::error::Result<Exit
             io.print(format_args!("{page}\n"));
         }
         Format::Csv => {
-            io.print("symbol,date,key,depth,expression,value\n");
+            let layer = if strategy.layers.is_empty() {
+                ""
+            } else {
+                ",layer"
+            };
+            io.print(format_args!(
+                "symbol,date,key,depth,expression,value{layer}\n"
+            ));
             for one in &explained {
                 io.print(csv(one));
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// What one layer decided, where one was asked for.
+fn of_layer(
+    explained: Vec<Explanation>,
+    strategy: &Strategy,
+    layer: Option<&str>,
+) -> papertape::error::Result<Vec<Explanation>> {
+    let Some(layer) = layer else {
+        return Ok(explained);
+    };
+    let names: Vec<&str> = strategy.layers.iter().map(|l| l.name.as_str()).collect();
+    if !names.contains(&layer) {
+        let problem = Problem::new(format!("no layer is called `{layer}`")).in_file("--layer");
+        return Err(Error::new(match nearest(layer, names.iter().copied()) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None if names.is_empty() => problem.help("this strategy has no [[layer]]"),
+            None => problem.help(format!("the layers are {}", names.join(" "))),
+        }));
+    }
+    let found: Vec<Explanation> = explained
+        .into_iter()
+        .filter(|one| one.layer.as_deref() == Some(layer))
+        .collect();
+    match found.is_empty() {
+        true => Err(Error::new(
+            Problem::new(format!("the layer {layer} does not trade that symbol"))
+                .help("leave --layer or --symbol out"),
+        )),
+        false => Ok(found),
+    }
 }
 
 /// A number for people: eight significant digits.
@@ -72,8 +116,12 @@ fn value(value: Value) -> String {
 }
 
 fn text(e: &Explanation) -> String {
+    let layer = e
+        .layer
+        .as_ref()
+        .map_or_else(String::new, |l| format!("{l}: "));
     let mut text = format!(
-        "{} on {}, close {}\n",
+        "{layer}{} on {}, close {}\n",
         e.symbol,
         show_time(e.time),
         number(e.close)
@@ -152,7 +200,12 @@ fn csv(e: &Explanation) -> String {
             };
             let depth = step.depth.to_string();
             let cells = [&time, &expression.key, &depth, &step.text, &value];
-            text.push_str(&page::csv_row(&e.symbol, &cells.map(String::as_str)));
+            let cells: Vec<&str> = cells
+                .into_iter()
+                .chain(&e.layer)
+                .map(String::as_str)
+                .collect();
+            text.push_str(&page::csv_row(&e.symbol, &cells));
         }
     }
     text
@@ -187,7 +240,7 @@ fn json(e: &Explanation) -> serde_json::Value {
             "target": p.target,
         })
     });
-    json!({
+    let mut object = json!({
         "symbol": e.symbol,
         "date": show_time(e.time),
         "close": e.close,
@@ -198,7 +251,11 @@ fn json(e: &Explanation) -> serde_json::Value {
         "decided": e.decided.iter().map(order).collect::<Vec<_>>(),
         "filled": e.filled.iter().map(order).collect::<Vec<_>>(),
         "because": e.because,
-    })
+    });
+    if let Some(layer) = &e.layer {
+        object["layer"] = json!(layer);
+    }
+    object
 }
 
 fn order(dated: &DatedOrder) -> serde_json::Value {

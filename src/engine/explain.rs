@@ -3,6 +3,7 @@
 //! nothing here decides.
 
 use crate::engine::decide::Decider;
+use crate::engine::layers::{self, Parts, Together, Under};
 use crate::engine::prepare::Prepared;
 use crate::engine::simulate::{Detail, Sim};
 use crate::error::{Error, Problem, Result, nearest};
@@ -54,6 +55,8 @@ pub struct DatedOrder {
 /// One symbol at one close.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
+    /// The layer that decided; `None` in a strategy without layers.
+    pub layer: Option<String>,
     /// The symbol.
     pub symbol: String,
     /// Moment of the bar.
@@ -76,7 +79,8 @@ pub struct Explanation {
     pub because: Vec<String>,
 }
 
-/// Explains the last bar of `day` for one symbol, or for all that trade.
+/// Explains the last bar of `day` for one symbol, or for all that trade; layer by layer, where the
+/// strategy has layers.
 ///
 /// # Errors
 /// As [`crate::engine::backtest`]; a symbol that does not trade; a day outside the simulation or
@@ -87,15 +91,12 @@ pub fn explain(
     day: NaiveDate,
     symbol: Option<&str>,
 ) -> Result<Vec<Explanation>> {
-    if !strategy.layers.is_empty() {
-        let problem = Problem::new("a strategy of layers has no rules of its own to explain");
-        return Err(Error::new(
-            problem.help("explain the file of one of its layers"),
-        ));
-    }
     let prepared = Prepared::new(market, strategy)?;
     let tapes = wanted(&prepared, symbol)?;
     let at = bar_of(&prepared, &tapes, day)?;
+    if !strategy.layers.is_empty() {
+        return of_layers(&prepared, &tapes, at);
+    }
     let accounts: Vec<Vec<usize>> = match strategy.account.each {
         true => tapes.iter().map(|tape| vec![*tape]).collect(),
         false => vec![prepared.universe.clone()],
@@ -112,6 +113,28 @@ pub fn explain(
         }
     }
     Ok(explained)
+}
+
+/// The symbols asked for in each layer that trades them. Orders have the numbers of the whole run.
+fn of_layers(prepared: &Prepared<'_>, tapes: &[usize], at: BarIndex) -> Result<Vec<Explanation>> {
+    let layers = layers::prepared(prepared)?;
+    let parts = Parts::of(prepared, &layers)?;
+    let fresh = || Together::new(&parts, Under::files(Detail::Full));
+    let run = fresh().run(&[], &[]).finished();
+    let mut explained = Vec::new();
+    fresh().at_close(at).in_turn(|sim, of| {
+        let own = run.orders.iter().zip(&run.layers.orders);
+        let own = own.filter(|(_, layer)| **layer == of);
+        let orders: Vec<Order> = own.map(|(order, _)| order.clone()).collect();
+        for (slot, tape) in layers[of].universe.iter().enumerate() {
+            if tapes.contains(tape) && sim.input.symbols[slot].own_bar(at).is_some() {
+                let one = one(&layers[of], sim, &orders, (slot, *tape), at);
+                let layer = Some(prepared.strategy.layers[of].name.clone());
+                explained.push(one.map(|one| Explanation { layer, ..one }));
+            }
+        }
+    });
+    explained.into_iter().collect()
 }
 
 /// The symbols asked for, as market indices.
@@ -211,6 +234,7 @@ fn one(
     let of_symbol = || orders.iter().filter(|o| o.symbol == tape);
     let levels = position.levels();
     let mut explanation = Explanation {
+        layer: None,
         symbol: market.tapes[tape].symbol.clone(),
         time: prepared.clock[at],
         close: bars.close[own],

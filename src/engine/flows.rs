@@ -80,6 +80,32 @@ pub(crate) fn schedule(
     Ok(flows)
 }
 
+/// Flows that are dated before the first bar of a run and so never happen: how many, and their sum.
+/// What recurs has no beginning before the run; a day of its own and a file of amounts do.
+///
+/// # Errors
+/// A file of amounts that cannot be read.
+pub fn flows_before(strategy: &Strategy, first: Micros) -> Result<(usize, f64)> {
+    let from = date_of(first);
+    let mut missed = (0, 0.0);
+    for cashflow in &strategy.cashflows {
+        let dated = match (&cashflow.file, cashflow.every, cashflow.start) {
+            (Some(path), ..) => read_amounts(path)?,
+            (None, None, Some(start)) => vec![(start, cashflow.amount.unwrap_or(0.0))],
+            (None, ..) => Vec::new(),
+        };
+        let is_wanted = |day: NaiveDate| {
+            day < from
+                && cashflow.start.is_none_or(|start| start <= day)
+                && cashflow.end.is_none_or(|end| day <= end)
+        };
+        for (_, amount) in dated.into_iter().filter(|(day, _)| is_wanted(*day)) {
+            missed = (missed.0 + 1, missed.1 + amount);
+        }
+    }
+    Ok(missed)
+}
+
 /// Days with the amount of each, which grows from year to year since the first of them.
 fn grown(cashflow: &Cashflow, due: &[NaiveDate]) -> Vec<(NaiveDate, f64)> {
     let Some(&first) = due.first() else {
@@ -531,12 +557,21 @@ impl Sim<'_, '_> {
             } else {
                 let least = values
                     .into_iter()
+                    .map(|(slot, value)| (slot, value - self.target_value(slot)))
                     .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
                 if let Some((slot, _)) = least {
                     self.buy_more(bar, slot, amount);
                 }
             }
         }
+    }
+
+    /// What a holding is worth when it is at the selector's target, stand-ins at that of whom they
+    /// stand for; 0 for rules, under which all weigh the same.
+    fn target_value(&self, slot: usize) -> f64 {
+        let target = |s: usize| self.current_targets().get(s).copied().unwrap_or(0.0);
+        let of = self.stands_for(slot).map_or(0.0, target);
+        (target(slot) + of) * self.account.equity()
     }
 
     /// An order that adds money to a position, which keeps its protection.

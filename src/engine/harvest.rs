@@ -114,7 +114,7 @@ impl Sim<'_, '_> {
     }
 
     /// The slot that a slot stands in for.
-    fn stands_for(&self, slot: usize) -> Option<usize> {
+    pub(crate) fn stands_for(&self, slot: usize) -> Option<usize> {
         let harvesting = self.taxes.as_ref()?.harvesting.as_ref()?;
         let stands_in = &harvesting.stands_in;
         stands_in.iter().position(|partner| *partner == Some(slot))

@@ -82,7 +82,9 @@ pub(crate) fn prepared<'m>(outer: &Prepared<'m>) -> Result<Vec<Prepared<'m>>> {
         prepared.map_err(|error| named(&layer.name, error))
     });
     let layers: Vec<Prepared<'m>> = beside.collect::<Result<_>>()?;
-    check_pairs(outer, &layers)?;
+    if !layers.is_empty() {
+        check_pairs(outer, &layers)?;
+    }
     Ok(layers)
 }
 
@@ -344,7 +346,7 @@ impl<'a> Together<'a> {
     }
 
     /// Lets each layer do something with the tax book in its hands.
-    fn in_turn(&mut self, mut act: impl FnMut(&mut Sim<'a, 'a>, usize)) {
+    pub(crate) fn in_turn(&mut self, mut act: impl FnMut(&mut Sim<'a, 'a>, usize)) {
         for (of, sim) in self.sims.iter_mut().enumerate() {
             sim.swap_book(&mut self.book);
             act(sim, of);

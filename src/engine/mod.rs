@@ -31,7 +31,7 @@ mod variation;
 
 pub use benchmark::{Outcome, savings_of, simulate};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
-pub use flows::Unpaid;
+pub use flows::{Unpaid, flows_before};
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use options::{NotDone, NotDoneAt, OptionRecord};
@@ -40,7 +40,7 @@ pub use repeated::{Conditions, Repeated};
 pub use run::{Ambiguous, HarvestReport, LayerRun, Layers, Run, SymbolRun, TaxReport};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
-pub use variation::{Variation, Variations};
+pub use variation::{OtherCosts, Variation, Variations};
 
 use crate::engine::decide::Decider;
 use crate::engine::input::Input;

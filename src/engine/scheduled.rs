@@ -11,7 +11,7 @@ use crate::engine::simulate::Detail;
 use crate::engine::{Outcome, Run, run_stages};
 use crate::error::{Error, Problem, Result};
 use crate::market::Market;
-use crate::strategy::Strategy;
+use crate::strategy::{Layer, Strategy};
 use crate::units::BarIndex;
 use std::ops::Range;
 
@@ -58,12 +58,6 @@ impl<'m> Schedule<'m> {
         let (Some(first), Some(last)) = (stages.first(), stages.last()) else {
             return Err(Error::msg("a schedule without a stage"));
         };
-        if stages.iter().any(|stage| !stage.strategy.layers.is_empty()) {
-            let problem = Problem::new("a walk does not carry [[layer]]");
-            return Err(Error::new(
-                problem.help("walk each layer's own file forward"),
-            ));
-        }
         check(stages)?;
         let mut distinct: Vec<&Strategy> = Vec::new();
         let mut changes: Vec<(BarIndex, usize)> = Vec::new();
@@ -85,6 +79,14 @@ impl<'m> Schedule<'m> {
         }
         Ok(Schedule { all, changes })
     }
+}
+
+/// What the layers are and give one another stays; their weights and what their files say may change.
+fn same_layers(a: &Strategy, b: &Strategy) -> bool {
+    let is_same = |(a, b): (&Layer, &Layer)| {
+        a.name == b.name && a.feeds == b.feeds && a.strategy.data == b.strategy.data
+    };
+    a.layers.len() == b.layers.len() && a.layers.iter().zip(&b.layers).all(is_same)
 }
 
 /// Stages follow one another and trade the same data in the same account.
@@ -109,6 +111,7 @@ fn check(stages: &[Stage]) -> Result<()> {
             ("tax", a.tax == b.tax),
             ("cashflow", a.cashflows == b.cashflows),
             ("benchmark", a.benchmark == b.benchmark),
+            ("[layer]", same_layers(a, b)),
         ] {
             if !same {
                 return Err(Error::new(

@@ -36,6 +36,8 @@ pub(crate) struct Selection {
     pub(crate) targets: Vec<f64>,
     /// Slots that were to be bought at some time.
     pub(crate) bought: Vec<bool>,
+    /// A weight left its band at the close before; kept where decisions come one bar later.
+    pub(crate) drifted: bool,
 }
 
 /// Shares of equity by slot, and the order in which they are bought.

@@ -6,6 +6,7 @@
 use crate::engine::Run;
 use crate::engine::decide::Decider;
 use crate::engine::input::{Event, Input, Signals, SymbolInput};
+use crate::engine::layers::{self, Parts, Together, Under};
 use crate::engine::options::Desk;
 use crate::engine::prepare::Prepared;
 use crate::engine::run::of_record;
@@ -16,11 +17,54 @@ use crate::strategy::{Ambiguity, Costs, Strategy};
 use crate::units::BarIndex;
 use std::sync::Arc;
 
+/// Costs in place of those of the file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OtherCosts {
+    /// Every cost of `[costs]` twice as high, floors and caps too.
+    Doubled,
+    /// A commission of this fraction of the value traded in place of all costs but those of borrowing.
+    Flat(f64),
+}
+
+impl OtherCosts {
+    /// The costs in place of `costs`.
+    pub fn instead_of(self, costs: &Costs) -> Costs {
+        match self {
+            OtherCosts::Doubled => Costs {
+                preset: costs.preset.clone(),
+                defaulted: costs.defaulted,
+                commission: 2.0 * costs.commission,
+                per_share: 2.0 * costs.per_share,
+                per_order: 2.0 * costs.per_order,
+                per_contract: 2.0 * costs.per_contract,
+                min: 2.0 * costs.min,
+                max: costs.max.map(|max| 2.0 * max),
+                slippage_bps: 2.0 * costs.slippage_bps,
+                spread_bps: 2.0 * costs.spread_bps,
+                borrow_rate: costs.borrow_rate.map(|rate| 2.0 * rate),
+            },
+            OtherCosts::Flat(commission) => Costs {
+                preset: None,
+                defaulted: false,
+                commission,
+                per_share: 0.0,
+                per_order: 0.0,
+                per_contract: 0.0,
+                min: 0.0,
+                max: None,
+                slippage_bps: 0.0,
+                spread_bps: 0.0,
+                borrow_rate: costs.borrow_rate,
+            },
+        }
+    }
+}
+
 /// What differs from the strategy file; the default is nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variation {
-    /// Other costs.
-    pub costs: Option<Costs>,
+    /// Other costs, in every layer.
+    pub costs: Option<OtherCosts>,
     /// Another way to settle bars that reach both stop and target.
     pub ambiguity: Option<Ambiguity>,
     /// What the rules say at a close is decided at the symbol's next close. Stops and targets are
@@ -45,6 +89,8 @@ pub(crate) struct Account<'m> {
 pub struct Variations<'m> {
     pub(crate) prepared: Prepared<'m>,
     pub(crate) accounts: Vec<Account<'m>>,
+    /// The same of each layer; empty without layers. The account of a strategy of layers is theirs.
+    layers: Vec<Variations<'m>>,
     /// Last clock bar of each session; empty when nothing is scheduled.
     session_ends: Vec<BarIndex>,
 }
@@ -56,7 +102,16 @@ impl<'m> Variations<'m> {
     /// As [`crate::engine::backtest`].
     pub fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
         let prepared = Prepared::new(market, strategy)?;
-        let groups = if strategy.account.each {
+        let layers = layers::prepared(&prepared)?.into_iter();
+        let layers = layers.map(|layer| Self::of(market, layer, Vec::new()));
+        let layers = layers.collect::<Result<_>>()?;
+        Self::of(market, prepared, layers)
+    }
+
+    fn of(market: &'m Market, prepared: Prepared<'m>, layers: Vec<Self>) -> Result<Self> {
+        let groups = if !layers.is_empty() {
+            Vec::new()
+        } else if prepared.strategy.account.each {
             prepared.universe.iter().map(|&tape| vec![tape]).collect()
         } else {
             vec![prepared.universe.clone()]
@@ -95,12 +150,53 @@ impl<'m> Variations<'m> {
         Ok(Variations {
             prepared,
             accounts,
+            layers,
             session_ends,
         })
     }
 
     /// The bare run of a variation: equity, orders, trades, all moments, no rates.
     pub fn run(&self, variation: &Variation) -> Run {
+        let run = match self.layers.is_empty() {
+            true => self.run_accounts(variation),
+            false => self.run_layers(variation),
+        };
+        let mut run = run.finished();
+        let prepared = &self.prepared;
+        run.name.clone_from(&prepared.strategy.name);
+        run.first_bar = prepared.first;
+        run.warmup_bars = prepared.first;
+        run.time = prepared.clock[prepared.first..prepared.end].to_vec();
+        run.periods_a_year = prepared.periods.bars_a_year;
+        run.bars_a_session = prepared.periods.bars_a_session;
+        run
+    }
+
+    fn run_layers(&self, variation: &Variation) -> Run {
+        let of_layer = |layer: &Self| {
+            // A layer that decides more often has fewer days to decide on.
+            let days = layer.schedule_days().unwrap_or(1);
+            let schedule_later = variation.schedule_later % days;
+            let variation = Variation {
+                schedule_later,
+                ..variation.clone()
+            };
+            (layer.strategy(&variation), layer.decides(&variation))
+        };
+        let varied: Vec<_> = self.layers.iter().map(of_layer).collect();
+        let inputs = self.layers.iter().zip(&varied);
+        let inputs = inputs.filter_map(|(layer, (strategy, decides))| {
+            let account = layer.accounts.first()?;
+            Some(layer.input(account, strategy, decides, variation.one_bar_later))
+        });
+        let parts = Parts {
+            outer: &self.prepared,
+            inputs: inputs.collect(),
+        };
+        Together::new(&parts, Under::files(Detail::Bare)).run(&[], &[])
+    }
+
+    fn run_accounts(&self, variation: &Variation) -> Run {
         let strategy = self.strategy(variation);
         let decides = self.decides(variation);
         let mut all: Option<Run> = None;
@@ -117,21 +213,16 @@ impl<'m> Variations<'m> {
                 (_, None) => part,
             });
         }
-        let prepared = &self.prepared;
-        let mut run = all.unwrap_or_default().finished();
-        run.name.clone_from(&strategy.name);
-        run.first_bar = prepared.first;
-        run.warmup_bars = prepared.first;
-        run.time = prepared.clock[prepared.first..prepared.end].to_vec();
-        run.periods_a_year = prepared.periods.bars_a_year;
-        run.bars_a_session = prepared.periods.bars_a_session;
-        run
+        all.unwrap_or_default()
     }
 
     /// Sessions (or bars) from one scheduled decision to the next, the median of the run: so many
     /// days of the period there are to decide on. `None` when nothing is scheduled, or every bar
-    /// is a decision anyway.
+    /// is a decision anyway. Of layers the most.
     pub fn schedule_days(&self) -> Option<usize> {
+        if !self.layers.is_empty() {
+            return self.layers.iter().filter_map(Self::schedule_days).max();
+        }
         let decides = &self.prepared.decides;
         let mut gaps = Vec::new();
         let mut last = None;
@@ -159,8 +250,8 @@ impl<'m> Variations<'m> {
 
     fn strategy(&self, variation: &Variation) -> Strategy {
         let mut strategy = self.prepared.strategy.clone();
-        if let Some(costs) = &variation.costs {
-            strategy.costs = costs.clone();
+        if let Some(costs) = variation.costs {
+            strategy.costs = costs.instead_of(&strategy.costs);
         }
         if let Some(ambiguity) = variation.ambiguity {
             strategy.stops.ambiguity = ambiguity;

@@ -64,6 +64,8 @@ pub struct CaveatInputs {
     pub benchmark_left_out: Vec<String>,
     /// Withdrawals that were not paid in full, and the money that is missing.
     pub unpaid: Option<(usize, f64)>,
+    /// Flows that are dated before the first bar, and their sum.
+    pub flows_before: (usize, f64),
     /// The strategy has `[tax]`.
     pub taxed: bool,
     /// First day of the stretch that the strategy holds out, and whether it was opened.
@@ -199,6 +201,13 @@ pub enum Caveat {
         /// Money that is missing.
         amount: f64,
     },
+    /// Flows that are dated before the first bar did not happen.
+    FlowsBefore {
+        /// How many.
+        flows: usize,
+        /// Their sum.
+        amount: f64,
+    },
     /// Taxes are a model.
     TaxModel,
     /// Option prices are not what was traded.
@@ -295,6 +304,10 @@ fn of_fills(facts: &CaveatInputs) -> Vec<Caveat> {
             amount,
         });
     }
+    if facts.flows_before.0 > 0 {
+        let (flows, amount) = facts.flows_before;
+        found.push(Caveat::FlowsBefore { flows, amount });
+    }
     if facts.ambiguous_trades > 0 {
         found.push(Caveat::AmbiguousStops {
             trades: facts.ambiguous_trades,
@@ -362,6 +375,7 @@ impl Caveat {
             Caveat::FewFolds { .. } => "few_folds",
             Caveat::AdjustedColumn { .. } => "adjusted_column",
             Caveat::Unpaid { .. } => "unpaid_withdrawals",
+            Caveat::FlowsBefore { .. } => "flows_before_start",
             Caveat::TaxModel => "tax_model",
             Caveat::OptionPrices { .. } => "option_prices",
             Caveat::OptionsAtDecidingClose { .. } => "options_at_deciding_close",
@@ -436,6 +450,7 @@ impl fmt::Display for Caveat {
             Caveat::OptionPrices { .. } | Caveat::OptionsAtDecidingClose { .. } => {
                 of_options(f, self)
             }
+            Caveat::FlowsBefore { flows, amount } => flows_before(f, *flows, *amount),
             Caveat::TaxModel => f.write_str(
                 "Taxes are a model with your rates and no advice; benchmarks pay none. Ask whoever files your return.",
             ),
@@ -553,6 +568,14 @@ fn unpaid(f: &mut fmt::Formatter<'_>, caveat: &Caveat) -> fmt::Result {
     write!(
         f,
         "{withdrawals} {were} not paid in full, {amount:.2} in all: the account had no more. Take out less, or later."
+    )
+}
+
+fn flows_before(f: &mut fmt::Formatter<'_>, flows: usize, amount: f64) -> fmt::Result {
+    let flow = if flows == 1 { "flow" } else { "flows" };
+    write!(
+        f,
+        "{flows} {flow} dated before the first bar, {amount:.2} in all, did not happen. Start earlier, or let account.cash include it."
     )
 }
 

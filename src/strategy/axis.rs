@@ -5,6 +5,7 @@
 use crate::error::{Error, Problem, Result, nearest};
 use crate::strategy::Strategy;
 use crate::strategy::file::number;
+use crate::strategy::layers;
 use crate::strategy::rows::Rows;
 use crate::strategy::vocabulary::{self, Keys, TABLES};
 use chrono::{Days, Months, NaiveDate};
@@ -38,6 +39,11 @@ impl SweepAxis {
     /// The name of the axis in tables and files: a param's own name, else the full key.
     pub fn name(&self) -> &str {
         self.key.strip_prefix("params.").unwrap_or(&self.key)
+    }
+
+    /// The key in the file that it stands in: that of a layer for a key of a layer, else the full key.
+    pub fn key_inside(&self) -> &str {
+        layers::inner(&self.key).map_or(&self.key, |(_, key)| key)
     }
 
     /// Whether the axis varies a param.
@@ -89,6 +95,9 @@ impl Strategy {
             origin: format!("--vary {key}"),
         };
         check_kind(&axis).map_err(fail)?;
+        if let Some(problem) = layers::unknown_param(&self.layers, &axis) {
+            return Err(fail(problem));
+        }
         match self.sweep.axes.iter_mut().find(|a| a.key == axis.key) {
             Some(old) => *old = axis,
             None => self.sweep.axes.push(axis),
@@ -117,6 +126,15 @@ pub(super) fn axis_key(
     let bare = name.strip_prefix("params.").unwrap_or(name);
     if is_param(bare) {
         return Ok(format!("params.{bare}"));
+    }
+    if let Some((row, key)) = layers::inner(name) {
+        // Whether the layer has the param is known once its file is read.
+        let params: Vec<(String, f64)> = key
+            .strip_prefix("params.")
+            .into_iter()
+            .map(|name| (name.to_owned(), 0.0))
+            .collect();
+        return Ok(format!("layer.{row}.{}", axis_key(key, &params)?));
     }
     if let Some((table, key)) = name.rsplit_once('.')
         && let Some(row) = vocabulary::find_table(table)

@@ -7,7 +7,7 @@ use crate::strategy::axis::{self, SweepValue};
 use crate::strategy::rows::Rows;
 use crate::strategy::vocabulary::{self, Key, Keys, Kind, Range as Bounds, TABLES, Table};
 use crate::strategy::{
-    BarSize, Distance, ExprText, Overrides, Rate, ScheduleDay, Strategy, Stretch, resolve,
+    BarSize, Distance, ExprText, Overrides, Rate, ScheduleDay, Strategy, Stretch, layers, resolve,
 };
 use chrono::NaiveDate;
 use std::ops::Range;
@@ -426,6 +426,18 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
                 continue;
             }
         };
+        if let Some((row, inner)) = layers::inner(&full) {
+            // A key of a layer's file is laid over that file when it is read.
+            if row >= rows(raws).count("layer") {
+                let what = format!("there is no [[layer]] number {row} to set {inner} of");
+                problems.push(
+                    place
+                        .problem(what)
+                        .help("a layer is named: layer.core.params.x"),
+                );
+            }
+            continue;
+        }
         let (table, key) = full.rsplit_once('.').unwrap_or(("", full.as_str()));
         match vocabulary::find_table(table) {
             Some(t) if t.later => {

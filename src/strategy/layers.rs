@@ -7,7 +7,7 @@
 use crate::error::{Problem, nearest};
 use crate::strategy::file::Value;
 use crate::strategy::resolve::{Parts, Values, every, rows_of};
-use crate::strategy::{AccountKind, Feeds, Layer, Overrides, Prices, Strategy};
+use crate::strategy::{AccountKind, Feeds, Layer, Overrides, Prices, Strategy, SweepAxis};
 use std::collections::HashSet;
 
 /// Fills in the layers of a strategy; mistakes are added to `problems`.
@@ -63,6 +63,15 @@ pub(super) fn resolve(
         }
     }
     rebalance(values, count, strategy, problems);
+    for axis in &strategy.sweep.axes {
+        if let Some(problem) = unknown_param(&strategy.layers, axis) {
+            let key = axis.origin.replace("[sweep] ", "sweep.");
+            problems.push(Problem {
+                help: problem.help,
+                ..values.problem(&key, problem.message)
+            });
+        }
+    }
     if strategy.layers.len() == count {
         share_data(values, strategy, problems);
         share_account(values, strategy, problems);
@@ -148,6 +157,47 @@ fn feeds(
     feeds
 }
 
+/// The number of a layer and the key of its own file that a full key names: `layer.0.params.x` is
+/// `params.x` of the first. `None` for the keys of `[[layer]]` itself.
+pub(super) fn inner(full: &str) -> Option<(usize, &str)> {
+    let (row, key) = full.strip_prefix("layer.")?.split_once('.')?;
+    let row = row.parse().ok()?;
+    key.contains('.').then_some((row, key))
+}
+
+/// What `--set` says of the file of a layer.
+fn settings(values: &Values<'_>, parts: &Parts<'_>, of: usize) -> Vec<(String, String)> {
+    let rows = values.rows();
+    let set = parts.overrides.set.iter();
+    let of_layer = set.filter_map(|(name, typed)| {
+        let full = rows.full(name).ok()?;
+        let (row, key) = inner(&full)?;
+        (row == of).then(|| (key.to_owned(), typed.clone()))
+    });
+    of_layer.collect()
+}
+
+/// Why an axis over a key of a layer's file cannot vary: it names a param that the file lacks.
+pub(super) fn unknown_param(layers: &[Layer], axis: &SweepAxis) -> Option<Problem> {
+    let (row, key) = inner(&axis.key)?;
+    let name = key.strip_prefix("params.")?;
+    let layer = layers.get(row)?;
+    let params = layer.strategy.params.iter();
+    let names: Vec<&str> = params.map(|(known, _)| known.as_str()).collect();
+    if names.contains(&name) {
+        return None;
+    }
+    let problem = Problem::new(format!("the layer {} has no param `{name}`", layer.name));
+    Some(match nearest(name, names.iter().copied()) {
+        Some(near) => problem.help(format!(
+            "did you mean `layer.{}.params.{near}`?",
+            layer.name
+        )),
+        None if names.is_empty() => problem.help("its file has no [params]"),
+        None => problem.help(format!("its params are {}", names.join(" "))),
+    })
+}
+
 /// The strategy of a layer, as its own file has it.
 fn read(
     values: &Values<'_>,
@@ -161,6 +211,7 @@ fn read(
     let overrides = Overrides {
         data: outer.data.source.clone(),
         columns: parts.overrides.columns.clone(),
+        set: settings(values, parts, row),
         ..Overrides::default()
     };
     let mut refuse = |what: String, help: &str| {

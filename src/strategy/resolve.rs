@@ -252,7 +252,7 @@ impl Values<'_> {
     }
 
     /// The rows of repeated tables that the keys belong to.
-    fn rows(&self) -> Rows {
+    pub(super) fn rows(&self) -> Rows {
         Rows::of(self.0.iter().map(|given| {
             let name = match &given.value {
                 Value::Text(text) => Some(text.clone()),

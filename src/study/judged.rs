@@ -1,7 +1,7 @@
 //! A run beside its benchmarks: the figures of each, the curves that charts draw, and what to beware
 //! of. Words and pictures are left to `report`.
 
-use crate::engine::{Outcome, Run, SymbolRun};
+use crate::engine::{Outcome, Run, SymbolRun, flows_before};
 use crate::execution::Reason;
 use crate::market::{ActionKind, Market, date_of};
 use crate::metrics::bootstrap;
@@ -281,18 +281,25 @@ fn facts(
         .filter(|t| t.status == TradeStatus::Closed);
     let closes_only = |&&tape: &&usize| market.tapes[tape].bars.closes_only;
     let name = |&tape: &usize| market.tapes[tape].symbol.clone();
-    let fills_at_close = strategy.fill.at == FillAt::Close;
+    // Costs and fills of layers are those of their own files.
+    let decide: Vec<&Strategy> = match strategy.layers.is_empty() {
+        true => vec![strategy],
+        false => strategy
+            .layers
+            .iter()
+            .map(|layer| &layer.strategy)
+            .collect(),
+    };
+    let fills_at_close = decide.iter().any(|s| s.fill.at == FillAt::Close);
+    let defaulted = decide.iter().find(|s| s.costs.defaulted);
     CaveatInputs {
         years,
         observations: metrics.observations,
         closed_trades: closed.count(),
-        costs_are_zero: are_zero(&strategy.costs)
-            && !(strategy.decides_by_options_alone() && strategy.costs.per_contract > 0.0),
-        costs_defaulted: strategy
-            .costs
-            .preset
-            .clone()
-            .filter(|_| strategy.costs.defaulted),
+        costs_are_zero: decide.iter().all(|s| {
+            are_zero(&s.costs) && !(s.decides_by_options_alone() && s.costs.per_contract > 0.0)
+        }),
+        costs_defaulted: defaulted.and_then(|s| s.costs.preset.clone()),
         fills_at_deciding_close: fills_at_close && run.orders.iter().any(|o| o.filled > 0.0),
         symbols: universe.len(),
         symbols_ended: ended(market, run, &universe),
@@ -311,6 +318,11 @@ fn facts(
         adjusted_columns: adjusted_columns(market, strategy),
         benchmark_left_out: outcome.left_out.clone(),
         unpaid: unpaid(run),
+        flows_before: run
+            .time
+            .first()
+            .and_then(|first| flows_before(strategy, *first).ok())
+            .unwrap_or_default(),
         taxed: strategy.tax.is_some(),
         holdout: market
             .holdout

@@ -11,7 +11,10 @@ impl Sim<'_, '_> {
         let started = self.selection.started;
         let scheduled =
             weights.every.is_some() && self.input.decides.get(bar).copied().unwrap_or(false);
-        let breached = started && self.has_drifted(weights);
+        if self.input.later && bar == self.input.first {
+            return None;
+        }
+        let breached = self.breached(weights);
         if started && !scheduled && !breached {
             return self.late_arrivals(bar, weights);
         }
@@ -58,6 +61,19 @@ impl Sim<'_, '_> {
             }
         }
         (!targets.order.is_empty()).then_some(targets)
+    }
+
+    /// Whether a breach is acted on at this close: the one that is seen there, or, where decisions come
+    /// one bar later, the one that was seen a bar ago.
+    fn breached(&mut self, weights: &Weights) -> bool {
+        let seen = self.selection.started && self.has_drifted(weights);
+        if !self.input.later {
+            return seen;
+        }
+        let due = std::mem::take(&mut self.selection.drifted);
+        // What is acted on now is not seen again before it is filled.
+        self.selection.drifted = seen && !due;
+        due
     }
 
     /// A weight is further from its target than allowed.

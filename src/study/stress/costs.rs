@@ -1,8 +1,7 @@
 //! Costs doubled, and the cost at which nothing is left of the advantage.
 
-use crate::engine::{Variation, savings_of};
+use crate::engine::{OtherCosts, Variation, savings_of};
 use crate::metrics::OwnedInputs;
-use crate::strategy::Costs;
 use crate::study::stress::{Found, StressLine, StressResult, Subject, line};
 
 /// Highest cost a side that is tried, as a fraction of the value traded.
@@ -37,48 +36,19 @@ pub(super) fn lines(subject: &Subject<'_>) -> [StressLine; 3] {
 
 fn doubled(subject: &Subject<'_>) -> Found {
     subject.traded()?;
-    let costs = twice(&subject.strategy.costs);
-    if costs == subject.strategy.costs {
+    let layers = subject.strategy.layers.iter().map(|layer| &layer.strategy);
+    let mut paid = match layers.len() {
+        0 => vec![&subject.strategy.costs],
+        _ => layers.map(|strategy| &strategy.costs).collect(),
+    };
+    paid.retain(|costs| OtherCosts::Doubled.instead_of(costs) != **costs);
+    if paid.is_empty() {
         return Err("the strategy pays no costs".to_owned());
     }
     Ok(subject.figures(&Variation {
-        costs: Some(costs),
+        costs: Some(OtherCosts::Doubled),
         ..Variation::default()
     }))
-}
-
-/// Every cost of `[costs]` twice as high, floors and caps too.
-fn twice(costs: &Costs) -> Costs {
-    Costs {
-        preset: costs.preset.clone(),
-        defaulted: costs.defaulted,
-        commission: 2.0 * costs.commission,
-        per_share: 2.0 * costs.per_share,
-        per_order: 2.0 * costs.per_order,
-        per_contract: 2.0 * costs.per_contract,
-        min: 2.0 * costs.min,
-        max: costs.max.map(|max| 2.0 * max),
-        slippage_bps: 2.0 * costs.slippage_bps,
-        spread_bps: 2.0 * costs.spread_bps,
-        borrow_rate: costs.borrow_rate.map(|rate| 2.0 * rate),
-    }
-}
-
-/// A commission of a fraction of the value traded in place of all costs but those of borrowing.
-fn flat(costs: &Costs, commission: f64) -> Costs {
-    Costs {
-        preset: None,
-        defaulted: false,
-        commission,
-        per_share: 0.0,
-        per_order: 0.0,
-        per_contract: 0.0,
-        min: 0.0,
-        max: None,
-        slippage_bps: 0.0,
-        spread_bps: 0.0,
-        borrow_rate: costs.borrow_rate,
-    }
 }
 
 /// The flat cost a side at which the equity at the end is `target`, by false position between
@@ -89,7 +59,7 @@ fn break_even(subject: &Subject<'_>, target: Option<f64>, name: &str) -> Found {
     let target = target.ok_or_else(|| "no benchmark".to_owned())?;
     let ahead = |cost: f64| {
         let run = subject.variations.run(&Variation {
-            costs: Some(flat(&subject.strategy.costs, cost)),
+            costs: Some(OtherCosts::Flat(cost)),
             ..Variation::default()
         });
         run.equity.last().map_or(0.0, |equity| equity - target)

@@ -44,6 +44,9 @@ fn beaten(subject: &Subject<'_>) -> Found {
     if subject.strategy.tax.is_some() {
         return Err("entries drawn at random pay no tax, the strategy does".to_owned());
     }
+    if !subject.strategy.layers.is_empty() {
+        return Err("layers move money among them, entries drawn at random do not".to_owned());
+    }
     let run = subject.run();
     if run.flows.iter().any(|flow| *flow != 0.0) {
         return Err("deposits and withdrawals come at their own times".to_owned());

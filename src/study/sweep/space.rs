@@ -174,14 +174,18 @@ fn rank(axis: &SweepAxis) -> u8 {
     if axis.is_param() {
         return 2;
     }
-    let (table, name) = axis.key.rsplit_once('.').unwrap_or(("", &axis.key));
+    let key = axis.key_inside();
+    if key.starts_with("params.") {
+        return 1;
+    }
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
     let row = vocabulary::find_table(table).and_then(|table| table.find(name));
     let is_expression = match row.map(|row| row.kind) {
         None | Some(Kind::Expression) => true,
         Some(Kind::Distance(_)) => axis.values.iter().any(|value| value.number.is_none()),
-        _ => axis.key == "size.method" || table == "benchmark",
+        _ => key == "size.method" || table == "benchmark",
     };
-    let is_data = table == "data" && !OF_THE_SAME_BARS.contains(&axis.key.as_str());
+    let is_data = table == "data" && !OF_THE_SAME_BARS.contains(&key);
     u8::from(!(is_expression || is_data))
 }
 
