@@ -64,7 +64,10 @@ pub(crate) fn run_layers(outer: &Prepared<'_>, detail: Detail) -> Result<Run> {
     let mut run: Option<Run> = None;
     for ((layer, prepared), sim) in outer.strategy.layers.iter().zip(&all).zip(together.sims) {
         let (record, transfers) = sim.finish_layer();
-        let part = of_record(prepared, record, None, detail);
+        let mut part = of_record(prepared, record, None, detail);
+        for level in &mut part.levels {
+            level.layer.clone_from(&layer.name);
+        }
         let of = Layers::of(&layer.name, layer.weight, &part, (outer.first, &transfers));
         run = Some(match run {
             None => Run { layers: of, ..part },

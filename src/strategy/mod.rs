@@ -10,6 +10,7 @@ mod axis;
 mod layers;
 mod file;
 mod model;
+mod monitor;
 mod program;
 mod resolve;
 mod review;
@@ -22,6 +23,7 @@ pub mod vocabulary;
 pub use allocation::{covariance, min_variance, risk_parity};
 pub use axis::{SweepAxis, SweepValue};
 pub use model::{CompiledModel, Model, Refit};
+pub use monitor::{MONITOR_COLUMNS, Monitor, Watch, watched};
 pub use program::Compiled;
 pub use review::{Coverage, Finding, Review, RoundTrip, Severity, review};
 pub use selector::{Hold, Mix, Rank, RankWeight, Refuge, WeightMethod, Weights};
@@ -611,6 +613,8 @@ pub struct Strategy {
     pub walk_forward: WalkForward,
     /// `[sweep]`: what a sweep of this file varies. A single run has no use for it.
     pub sweep: SweepTable,
+    /// `[monitor]` in file order: alarms of a paper account. A run has no use for them.
+    pub monitors: Vec<Monitor>,
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,

@@ -356,7 +356,13 @@ pub static TABLES: &[Table] = &[
         "Parameters chosen on the past, judged on the future",
         WALK_FORWARD,
     ),
-    later("monitor", "Alerts of a paper account"),
+    Table {
+        name: "monitor",
+        about: "When a paper account raises an alarm",
+        keys: Keys::Named(Kind::Expression),
+        later: false,
+        repeated: None,
+    },
 ];
 
 const TOP: &[Key] = &[

@@ -33,6 +33,8 @@ mod metrics;
 mod model;
 mod overfit_verb;
 mod overfitting;
+mod paper;
+mod paper_verb;
 mod price_verb;
 mod pricing;
 mod peers;

@@ -196,6 +196,7 @@ fn story() -> Run {
         ambiguous: None,
         each: Vec::new(),
         stale: Vec::new(),
+        levels: Vec::new(),
         books_error: 0.0,
     }
 }

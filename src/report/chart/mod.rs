@@ -20,6 +20,7 @@ mod line;
 mod number;
 mod page;
 mod panel;
+mod paper;
 mod parallel;
 mod ramp;
 mod ranked;
@@ -35,6 +36,7 @@ use crate::error::Result;
 use crate::units::Micros;
 
 pub use crate::report::chart::heatmap::{HeatMapChart, HeatPanel, heatmap};
+pub use crate::report::chart::paper::{ConeBand, PaperChart, paper};
 pub use crate::report::chart::parallel::{ParallelChart, ParallelTrial, parallel};
 pub use crate::report::chart::ranked::{RankedChart, RankedTrial, ranked};
 pub use crate::report::chart::stress::{StressBox, StressRow};
