@@ -181,10 +181,9 @@ pub(crate) fn take(
     acquaint(account, market, strategy);
     let mut arrival = Arrival::default();
     let last = account.last();
-    let before = match market.actions.is_empty() {
-        true => None,
-        false => Some(account.clone()).filter(|_| last > Micros::MIN),
-    };
+    // Before its first day nothing was done that an action could come too late for.
+    let has_traded = last > Micros::MIN && last >= account.begins();
+    let before = (has_traded && !market.actions.is_empty()).then(|| account.clone());
     let is_adjusted = strategy.data.prices == Prices::Adjusted;
     for tape in &market.tapes {
         let Some(at) = account.tape.iter().position(|r| r.symbol == tape.symbol) else {
@@ -356,24 +355,35 @@ fn compare_adjusted(
     }
     let from = bars.time.partition_point(|t| *t <= last);
     if let (true, Some(&time)) = (rescaled, bars.time.get(from)) {
-        let symbol = recorded.symbol.clone();
-        let split = Action {
-            time,
-            symbol: symbol.clone(),
-            kind: ActionKind::Split,
-            value: 1.0 / ratio,
-            pay: None,
-            declared: Some(time),
-        };
-        let (was, now) = (split.value.to_string(), ratio.to_string());
-        let kind = RemarkKind::Adjusted;
-        arrival.remarks.push(remark(kind, &symbol, time, was, now));
-        account.actions.push(KnownAction {
-            announced: split.clone(),
-            action: split,
-            arrived: last,
-        });
+        book_ratio(account, at, (ratio, time, last), arrival);
     }
+}
+
+/// Books that all earlier prices of a symbol now read `ratio` times what they were, on the bar of
+/// `time`, as a split that leaves the value of a holding as it is.
+fn book_ratio(
+    account: &mut Account,
+    at: usize,
+    (ratio, time, last): (f64, Micros, Micros),
+    arrival: &mut Arrival,
+) {
+    let symbol = account.tape[at].symbol.clone();
+    let split = Action {
+        time,
+        symbol: symbol.clone(),
+        kind: ActionKind::Split,
+        value: 1.0 / ratio,
+        pay: None,
+        declared: Some(time),
+    };
+    let (was, now) = (split.value.to_string(), ratio.to_string());
+    let kind = RemarkKind::Adjusted;
+    arrival.remarks.push(remark(kind, &symbol, time, was, now));
+    account.actions.push(KnownAction {
+        announced: split.clone(),
+        action: split,
+        arrived: last,
+    });
 }
 
 /// Takes the actions of a market; `span` is the last moment before this arrival and the first of it.

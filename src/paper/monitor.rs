@@ -8,12 +8,14 @@ use crate::metrics::{drawdown_series, returns_of_run};
 use crate::paper::account::Account;
 use crate::rules::EvalOptions;
 use crate::strategy::{MONITOR_COLUMNS, Strategy, watched};
-use crate::units::Micros;
+use crate::units::{DAY_MICROS, Micros};
 
 /// Sessions without a bar after which the data are called stale.
 pub const SESSIONS_WITHOUT_BAR: usize = 3;
 /// Drawdown that is an alarm where no backtest says how deep they go.
 pub const DRAWDOWN_MAX: f64 = 0.25;
+/// Age of the last bar at the opening from which on an account is a replay.
+const REPLAY: Micros = 30 * DAY_MICROS;
 /// Share of paths inside the cone of the built-in alarm.
 pub const CONE_SHARE: f64 = 0.95;
 
@@ -82,7 +84,7 @@ pub fn watch(
 ) -> Result<Vec<Monitor>> {
     let returns = returns_of_run(run);
     let drawdown: Vec<f64> = drawdown_series(&returns).iter().map(|d| -d).collect();
-    let waited = waited(account, run, now);
+    let waited = waited(account, strategy, run, now);
     let mut monitors = of_file(account, strategy, run, (&returns, &drawdown, &waited))?;
     let named: Vec<String> = monitors.iter().map(|m| m.name.clone()).collect();
     let mut built_in = |name: &str, condition: String, holds: Vec<bool>| {
@@ -131,8 +133,23 @@ fn deepest(account: &Account) -> (f64, &'static str) {
     }
 }
 
-/// Sessions missed before each bar, and at the last one those until now.
-fn waited(account: &Account, run: &Run, now: Option<Micros>) -> Vec<f64> {
+/// The moment by which an account's data should reach: now, but its own last bar where the tape ended
+/// long before the account was opened, which makes it a replay of history.
+pub(crate) fn due(account: &Account, now: Micros) -> Micros {
+    match is_replay(account) {
+        true => account.last(),
+        false => now,
+    }
+}
+
+/// Whether the tape ends so long before the account was opened that nobody waits for its next bar.
+pub fn is_replay(account: &Account) -> bool {
+    account.last() > Micros::MIN && account.last() + REPLAY < account.opened
+}
+
+/// Sessions missed before each bar, and at the last one those until now, of the symbol that waits
+/// longest: one that is to be closed as delisted is waited for no more.
+fn waited(account: &Account, strategy: &Strategy, run: &Run, now: Option<Micros>) -> Vec<f64> {
     let facts = account.facts.as_ref();
     let of = facts.map_or((Calendar::None, Interval::Day), |f| {
         (f.calendar, f.interval)
@@ -143,7 +160,14 @@ fn waited(account: &Account, run: &Run, now: Option<Micros>) -> Vec<f64> {
         waited[at + 1] = sessions_without_bar(of, pair[0], pair[1]) as f64;
     }
     if let (Some(now), Some(last)) = (now, waited.last_mut()) {
-        *last = sessions_without_bar(of, account.last(), now) as f64;
+        let due = due(account, now);
+        let latest = account.last();
+        let ends = account.tape.iter().filter_map(|symbol| symbol.time.last());
+        let sessions = ends.filter_map(|end| {
+            let behind = sessions_without_bar(of, *end, latest) as u32;
+            (behind < strategy.data.delist_after).then(|| sessions_without_bar(of, *end, due))
+        });
+        *last = sessions.max().unwrap_or(0) as f64;
     }
     waited
 }

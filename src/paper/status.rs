@@ -151,6 +151,8 @@ pub struct Status {
     pub remarks: Vec<Remark>,
     /// Each symbol's last bar.
     pub freshness: Vec<Freshness>,
+    /// The tape ends long before the account was opened, so that no bar is waited for.
+    pub is_replay: bool,
     /// Why there is no cone.
     pub no_cone: Option<String>,
     /// What to beware of.
@@ -223,6 +225,7 @@ impl Status {
                 .collect(),
             remarks: remarks.iter().filter(is_latest).cloned().collect(),
             freshness: freshness(account, now),
+            is_replay: monitor::is_replay(account),
             no_cone: account.cone.as_ref().err().cloned(),
             caveats: caveat.then(|| IN_SAMPLE.to_owned()).into_iter().collect(),
         })
@@ -358,6 +361,7 @@ fn orders(account: &Account, run: &Run) -> Vec<OpenOrder> {
 }
 
 fn freshness(account: &Account, now: Micros) -> Vec<Freshness> {
+    let now = monitor::due(account, now);
     let of = account.facts.as_ref().map(|f| (f.calendar, f.interval));
     let each = account.tape.iter().map(|recorded| {
         let last = recorded.time.last().copied();

@@ -28,7 +28,19 @@ fn said(dir: &Path, args: &[&str], code: i32) -> (String, String) {
 #[test]
 fn an_account_from_its_opening_to_its_end() {
     let dir = clone("paper-life");
-    said(&dir, &["paper", "open", "a", "--strategy", STRATEGY], 0);
+    said(
+        &dir,
+        &[
+            "paper",
+            "open",
+            "a",
+            "--strategy",
+            STRATEGY,
+            "--today",
+            "2013-01-01",
+        ],
+        0,
+    );
     let (_, twice) = said(&dir, &["paper", "open", "a", "--strategy", STRATEGY], 2);
     assert!(twice.contains("already"), "{twice}");
     let today = ["--today", "2013-03-02"];

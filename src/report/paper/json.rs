@@ -95,6 +95,7 @@ fn object(status: &Status) -> Value {
     object["alarms"] = json!(status.alarms());
     object["remarks"] = status.remarks.iter().map(remark).collect();
     object["data"] = status.freshness.iter().map(fresh).collect();
+    object["replay"] = json!(status.is_replay);
     object["no_cone"] = json!(status.no_cone);
     object["caveats"] = json!(status.caveats);
     object

@@ -1,6 +1,7 @@
 //! Accounts in the terminal, and as rows of CSV.
 
 use crate::market::show_time;
+use crate::paper::status::Figures;
 use crate::paper::{Holding, OpenOrder, Status, Stepped};
 use crate::report::cell;
 use crate::report::figure::{self, ABSENT};
@@ -80,45 +81,7 @@ pub fn status(status: &Status) -> String {
             let recorded = figure::plural(status.recorded, "bar", "bars");
             say("Bars", &format!("{recorded} recorded, none traded yet"));
         }
-        Some(f) => {
-            let (from, to) = (show_time(f.span.0), show_time(f.span.1));
-            let bars = figure::plural(f.bars, "bar", "bars");
-            say("Bars", &format!("{from} to {to}, {bars}"));
-            let (total, fallen) = (figure::percent(f.total_return), figure::percent(f.drawdown));
-            let money = figure::money(f.equity);
-            say(
-                "Equity",
-                &format!(
-                    "{money} {}, {total} since the start, {fallen} from its peak",
-                    status.currency
-                ),
-            );
-            let exposed = figure::percent(f.exposure);
-            say(
-                "Cash",
-                &format!("{}, exposure {exposed}", figure::money(f.cash)),
-            );
-            if f.flows != 0.0 {
-                say("Put in", &figure::money(f.start_equity + f.flows));
-            }
-            let excess = figure::money(f.equity - f.savings);
-            say(
-                "Savings",
-                &format!(
-                    "would be {}, the account is {excess} ahead",
-                    figure::money(f.savings)
-                ),
-            );
-            if let Some((low, high, into)) = f.cone {
-                let (low, high) = (figure::money(low), figure::money(high));
-                say(
-                    "Cone",
-                    &format!(
-                        "{low} to {high} holds 95% of the paths of its backtest, bar {into} of 252"
-                    ),
-                );
-            }
-        }
+        Some(f) => figures(f, &status.currency, &mut say),
     }
     if let Some(why) = &status.no_cone {
         say("Cone", &format!("none: {why}"));
@@ -129,6 +92,35 @@ pub fn status(status: &Status) -> String {
     monitors(&mut page, status);
     freshness(&mut page, status);
     page
+}
+
+/// Equity and what goes with it, a line each.
+fn figures(f: &Figures, currency: &str, say: &mut impl FnMut(&str, &str)) {
+    let (from, to) = (show_time(f.span.0), show_time(f.span.1));
+    let bars = figure::plural(f.bars, "bar", "bars");
+    say("Bars", &format!("{from} to {to}, {bars}"));
+    let (total, fallen) = (figure::percent(f.total_return), figure::percent(f.drawdown));
+    let money = figure::money(f.equity);
+    let words = format!("{money} {currency}, {total} since the start, {fallen} from its peak");
+    say("Equity", &words);
+    let (cash, exposed) = (figure::money(f.cash), figure::percent(f.exposure));
+    say("Cash", &format!("{cash}, exposure {exposed}"));
+    if f.flows != 0.0 {
+        say("Put in", &figure::money(f.start_equity + f.flows));
+    }
+    let excess = f.equity - f.savings;
+    let side = if excess < 0.0 { "behind" } else { "ahead" };
+    let (savings, excess) = (figure::money(f.savings), figure::money(excess.abs()));
+    say(
+        "Savings",
+        &format!("would be {savings}, the account is {excess} {side}"),
+    );
+    if let Some((low, high, into)) = f.cone {
+        let (low, high) = (figure::money(low), figure::money(high));
+        let words =
+            format!("{low} to {high} holds 95% of the paths of its backtest, bar {into} of 252");
+        say("Cone", &words);
+    }
 }
 
 /// Midnight before a moment, to show a day.
@@ -244,9 +236,15 @@ fn freshness(page: &mut String, status: &Status) {
     let late = status.freshness.iter().filter(|f| f.last != Some(last));
     let latest = status.freshness.iter().filter(|f| f.last == Some(last));
     let sessions = latest.clone().map(|f| f.sessions).max().unwrap_or(0);
-    let since = figure::plural(sessions, "session", "sessions");
+    let since = match status.is_replay {
+        true => "long before the account was opened: a replay, no bar is waited for".to_owned(),
+        false => {
+            let sessions = figure::plural(sessions, "session", "sessions");
+            format!("{sessions} without a bar since")
+        }
+    };
     let words = format!(
-        "{} to {}, {since} without a bar since",
+        "{} to {}, {since}",
         figure::plural(latest.count(), "symbol", "symbols"),
         show_time(last)
     );
@@ -340,9 +338,7 @@ pub fn list(all: &[Status]) -> String {
     row(&mut page, &cells, 3);
     for status in all {
         let f = status.figures.as_ref();
-        let of = |figure: fn(&crate::paper::status::Figures) -> String| {
-            f.map_or_else(|| ABSENT.to_owned(), figure)
-        };
+        let of = |figure: fn(&Figures) -> String| f.map_or_else(|| ABSENT.to_owned(), figure);
         let words = [
             status.name.clone(),
             state(status).to_owned(),
