@@ -8,7 +8,7 @@
 //! that into orders and fills; the [`portfolio`] keeps the books; the [`engine`] is the loop,
 //! the only place where time passes, with a leaner way for the trials of a sweep that is held equal
 //! to it; [`metrics`] turn its record into numbers; [`study`] runs many and says what the best of
-//! them is worth; [`report`] shows them and computes nothing.
+//! them is worth; [`paper`] steps a durable account forward by the same loop; [`report`] shows them and computes nothing.
 
 pub mod error;
 pub mod units;
@@ -25,6 +25,7 @@ pub mod portfolio;
 pub mod engine;
 pub mod metrics;
 pub mod study;
+pub mod paper;
 pub mod report;
 
 pub use crate::engine::{Run, backtest};

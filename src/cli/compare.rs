@@ -1,9 +1,10 @@
-//! `compare A B …`: strategies and finished runs side by side.
+//! `compare A B …`: strategies, finished runs and paper accounts side by side.
 
 use crate::cli::flags::StrategyFlags;
 use crate::cli::simulated::simulated;
 use crate::cli::{Context, Exit, Format, holdout, page};
 use papertape::error::{Error, Problem, Result};
+use papertape::paper::Journal;
 use papertape::report::comparison::Comparison;
 use papertape::report::contents;
 use papertape::report::record::Record;
@@ -16,8 +17,8 @@ const PICTURE: &str = "compare.png";
 /// Arguments of the verb.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Strategy files and folders of finished runs, in any mix
-    #[arg(required = true, num_args = 2.., value_name = "FILE|DIR")]
+    /// Strategy files, folders of finished runs and files of paper accounts, in any mix
+    #[arg(required = true, num_args = 2.., value_name = "FILE|DIR|ACCOUNT")]
     runs: Vec<PathBuf>,
     #[command(flatten)]
     strategy: StrategyFlags,
@@ -66,6 +67,15 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
 fn record(path: &Path, flags: &StrategyFlags, seed: u64) -> Result<Record> {
     if path.is_dir() {
         return Record::read(path);
+    }
+    if path.extension().is_some_and(|e| e == "db") {
+        let account = Journal::open_to_read(path)?.account()?;
+        let judged = account.judged()?.ok_or_else(|| {
+            Problem::new("the account has not traded a bar yet")
+                .in_file(path.display().to_string())
+                .help("step it first")
+        })?;
+        return Ok(Record::of(&judged));
     }
     let strategy = holdout::read(path, flags, "compare")?;
     Ok(Record::of(&simulated(&strategy, false, seed)?.judged))

@@ -22,6 +22,7 @@ mod man;
 mod metrics;
 mod overfit;
 mod page;
+mod paper;
 mod price;
 mod rerun;
 mod run;
@@ -92,7 +93,7 @@ enum Verb {
     Sweep(sweep::Args),
     /// Choose parameters on the past, judge them on the future, again and again
     WalkForward(walk_forward::Args),
-    /// Put strategies and finished runs side by side
+    /// Put strategies, finished runs and paper accounts side by side
     Compare(compare::Args),
     /// Check, show or import files of prices
     Data(data::Args),
@@ -102,6 +103,8 @@ enum Verb {
     Metrics(metrics::Args),
     /// Say whether the best of anybody's trials is luck, from a CSV file of their returns
     Overfit(overfit::Args),
+    /// Run strategies forward, a bar at a time, on durable accounts
+    Paper(paper::Args),
     /// Value an option, or find the volatility that a price implies; one, or a file of them
     Price(price::Args),
     /// Make a finished run again and compare it byte for byte
@@ -131,6 +134,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Sweep(args) => sweep::run(args, io),
         Verb::WalkForward(args) => walk_forward::run(args, io),
         Verb::Compare(args) => compare::run(args, io),
+        Verb::Paper(args) => paper::run(args, io),
         Verb::Price(args) => price::run(args, io),
         Verb::Rerun(args) => rerun::run(args, io),
         Verb::Verify(args) => verify::run(args, io),

@@ -292,10 +292,13 @@ impl<'a> Together<'a> {
             let (record, transfers) = sim.finish_layer();
             let ambiguous = record.ambiguous;
             let part = of_record(self.outer, record, None, self.detail);
-            let part = Run {
+            let mut part = Run {
                 start_equity: cash,
                 ..part
             };
+            for level in &mut part.levels {
+                level.layer.clone_from(&layer.name);
+            }
             let of = Layers::of(
                 &layer.name,
                 layer.weight,

@@ -37,9 +37,9 @@ pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use options::{NotDone, NotDoneAt, OptionRecord};
 pub use placed::Placement;
 pub use repeated::{Conditions, Repeated};
-pub use run::{Ambiguous, HarvestReport, LayerRun, Layers, Run, SymbolRun, TaxReport};
-pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
-pub use source::read_market;
+pub use run::{Ambiguous, HarvestReport, LayerRun, Layers, Protected, Run, SymbolRun, TaxReport};
+pub use scheduled::{Stage, backtest_scheduled, simulate_scheduled, simulate_scheduled_bare};
+pub use source::{held_out, observe, read_market};
 pub use variation::{OtherCosts, Variation, Variations};
 
 use crate::engine::decide::Decider;

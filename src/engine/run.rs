@@ -6,6 +6,7 @@ use crate::engine::prepare::Prepared;
 use crate::engine::simulate::{Detail, Record};
 use crate::error::Result;
 use crate::execution::Order;
+use crate::execution::fill::Levels;
 use crate::instrument::Symbol;
 use crate::portfolio::{
     Entry, EntryKind, IncomeRow, Liquidation, Lot, Realized, Trade, TradeStatus, YearTax,
@@ -108,6 +109,34 @@ pub struct TaxReport {
     pub equity_after: f64,
     /// What harvesting did; `None` where no losses are harvested.
     pub harvest: Option<HarvestReport>,
+}
+
+/// The levels that protect something that is held after the last bar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Protected {
+    /// Name of its layer; empty without layers.
+    pub layer: String,
+    /// Index of the symbol in the market.
+    pub symbol: usize,
+    /// The nearer one of stop and trailing stop.
+    pub stop: Option<f64>,
+    /// The target.
+    pub target: Option<f64>,
+}
+
+impl Protected {
+    pub(crate) fn of(symbol: usize, levels: &Levels, is_long: bool) -> Self {
+        let nearer = |a: f64, b: f64| if is_long { a.max(b) } else { a.min(b) };
+        Protected {
+            layer: String::new(),
+            symbol,
+            stop: match (levels.stop, levels.trail) {
+                (Some(stop), Some(trail)) => Some(nearer(stop, trail)),
+                (stop, trail) => stop.or(trail),
+            },
+            target: levels.target,
+        }
+    }
 }
 
 /// One layer of a run.
@@ -251,6 +280,8 @@ pub struct Run {
     pub each: Vec<SymbolRun>,
     /// Symbols whose last bar is before the run's last bar and that are still held.
     pub stale: Vec<usize>,
+    /// The levels that protect what is held after the last bar.
+    pub levels: Vec<Protected>,
     /// Largest difference at any bar between equity and the sum of the income streams.
     pub books_error: f64,
     /// Lots and taxes; `None` without `[tax]`.
@@ -289,6 +320,7 @@ pub(crate) fn of_record(
         income: record.income,
         ambiguous: band,
         stale: record.stale,
+        levels: record.levels,
         books_error: record.books_error,
         tax: record.tax,
         options: record.options,
@@ -408,6 +440,7 @@ impl Run {
         self.orders.extend(other.orders);
         self.income.extend(other.income);
         self.stale.extend(other.stale);
+        self.levels.extend(other.levels);
         self.ambiguous = match (self.ambiguous, other.ambiguous) {
             (Some(a), Some(b)) => Some(Ambiguous {
                 trades: a.trades + b.trades,

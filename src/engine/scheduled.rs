@@ -47,6 +47,15 @@ pub fn simulate_scheduled_bare(market: &Market, stages: &[Stage]) -> Result<Run>
     run_stages(&schedule.all, &schedule.changes, Detail::Bare)
 }
 
+/// The same simulation without benchmarks, keeping everything else.
+///
+/// # Errors
+/// As [`simulate_scheduled`].
+pub fn backtest_scheduled(market: &Market, stages: &[Stage]) -> Result<Run> {
+    let schedule = Schedule::new(market, stages)?;
+    run_stages(&schedule.all, &schedule.changes, Detail::Full)
+}
+
 /// The distinct strategies of a schedule, prepared, and who follows at which bar.
 struct Schedule<'m> {
     all: Vec<Prepared<'m>>,

@@ -8,6 +8,7 @@ use crate::engine::flows::{Earned, Purse, Unpaid};
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::options::DeskState;
 use crate::engine::pending::Pending;
+use crate::engine::run::Protected;
 use crate::engine::select::Selection;
 use crate::engine::taxes::Taxes;
 use crate::execution::fill::{BarPrices, gapped, touched};
@@ -41,6 +42,8 @@ pub(crate) struct Record {
     pub(crate) books_error: f64,
     pub(crate) ambiguous: u32,
     pub(crate) stale: Vec<usize>,
+    /// What protects the holdings after the last bar.
+    pub(crate) levels: Vec<Protected>,
     pub(crate) tax: Option<crate::engine::run::TaxReport>,
     /// External flows by bar.
     pub(crate) flows: Vec<(BarIndex, f64)>,
@@ -678,6 +681,11 @@ impl<'a, 'm> Sim<'a, 'm> {
                 .unwrap_or(0);
             if symbol.own_bar(last).is_none() {
                 self.record.stale.push(symbol.tape);
+            }
+            if !position.protection.is_none() {
+                let levels = position.levels();
+                let protected = Protected::of(symbol.tape, &levels, position.is_long());
+                self.record.levels.push(protected);
             }
             let trade =
                 position.open_trade(symbol.tape, last, own as u32, self.account.marks[slot]);

@@ -20,6 +20,24 @@ use std::borrow::Cow;
 /// No `data.source`, files that cannot be read or hold bad rows, symbols that are not there,
 /// `missing = "error"` and a missing bar, a model that cannot be fitted once.
 pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
+    let market = sealed(observe(strategy, hash, None)?, strategy)?;
+    // A layer learns when it is run: the forecast of each is called by the same name.
+    for layer in &strategy.layers {
+        taught(&market, &layer.strategy)?;
+    }
+    let taught = match taught(&market, strategy)? {
+        Cow::Owned(market) => Some(market),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(taught.unwrap_or(market))
+}
+
+/// The market as it stands in the files: nothing held out, nothing learned. With `now`, bars whose
+/// session is not over by then are left out.
+///
+/// # Errors
+/// As [`read_market`], without the model's.
+pub fn observe(strategy: &Strategy, hash: bool, now: Option<Micros>) -> Result<Market> {
     let data = &strategy.data;
     let source = data.source.as_ref().ok_or_else(|| {
         Error::new(
@@ -47,6 +65,9 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
             CalendarName::None => Calendar::None,
         };
     }
+    if let Some(now) = now {
+        market = market.completed(now)?;
+    }
     if data.prices == Prices::Adjusted {
         market = market.adjusted()?;
     }
@@ -67,16 +88,7 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
             market = market.resampled(interval)?;
         }
     }
-    let market = sealed(market, strategy)?;
-    // A layer learns when it is run: the forecast of each is called by the same name.
-    for layer in &strategy.layers {
-        taught(&market, &layer.strategy)?;
-    }
-    let taught = match taught(&market, strategy)? {
-        Cow::Owned(market) => Some(market),
-        Cow::Borrowed(_) => None,
-    };
-    Ok(taught.unwrap_or(market))
+    Ok(market)
 }
 
 /// The market with the forecast of the strategy's model, if it has one.
@@ -118,21 +130,9 @@ fn never_fitted(strategy: &Strategy, learned: &Learned) -> Error {
 /// or `[data] end`, whichever comes first.
 fn sealed(market: Market, strategy: &Strategy) -> Result<Market> {
     let walk = &strategy.walk_forward;
-    let Some(stretch) = walk.holdout else {
+    let (Some(stretch), Some(from)) = (walk.holdout, held_out(&market, strategy)) else {
         return Ok(market);
     };
-    let after = |day: NaiveDate| midnight(day) + DAY_MICROS;
-    let known = strategy.data.end.map_or(market.clock.len(), |end| {
-        market.clock.partition_point(|t| *t < after(end))
-    });
-    let from = market.clock[..known]
-        .last()
-        .and_then(|last| match stretch {
-            Stretch::Bars(n) => market.clock.get(known.checked_sub(n as usize)?).copied(),
-            Stretch::Days(n) => Some(after(date_of(*last) - Days::new(u64::from(n)))),
-            Stretch::Months(n) => Some(after(date_of(*last).checked_sub_months(Months::new(n))?)),
-        })
-        .unwrap_or(Micros::MIN);
     let holdout = Some(Holdout {
         from,
         is_open: walk.holdout_open,
@@ -149,6 +149,24 @@ fn sealed(market: Market, strategy: &Strategy) -> Result<Market> {
                 .help("hold out less, or give more data"),
         )
     })
+}
+
+/// The first moment of what `[walk_forward] holdout` keeps for one last look; `None` without it.
+pub fn held_out(market: &Market, strategy: &Strategy) -> Option<Micros> {
+    let stretch = strategy.walk_forward.holdout?;
+    let after = |day: NaiveDate| midnight(day) + DAY_MICROS;
+    let known = strategy.data.end.map_or(market.clock.len(), |end| {
+        market.clock.partition_point(|t| *t < after(end))
+    });
+    let from = market.clock[..known]
+        .last()
+        .and_then(|last| match stretch {
+            Stretch::Bars(n) => market.clock.get(known.checked_sub(n as usize)?).copied(),
+            Stretch::Days(n) => Some(after(date_of(*last) - Days::new(u64::from(n)))),
+            Stretch::Months(n) => Some(after(date_of(*last).checked_sub_months(Months::new(n))?)),
+        })
+        .unwrap_or(Micros::MIN);
+    Some(from)
 }
 
 /// Every symbol that has to be read; empty means all, also when an expression names a symbol that

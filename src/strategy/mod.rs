@@ -11,6 +11,7 @@ mod layers;
 mod file;
 mod model;
 mod options;
+mod monitor;
 mod program;
 mod resolve;
 mod review;
@@ -23,6 +24,7 @@ pub mod vocabulary;
 pub use allocation::{covariance, min_variance, risk_parity};
 pub use axis::{SweepAxis, SweepValue};
 pub use model::{CompiledModel, Model, Refit};
+pub use monitor::{MONITOR_COLUMNS, Monitor, Watch, watched};
 pub use options::{
     Assignment, ContractTerms, Cycle, ImpliedVol, Leg, OptionFill, Options, Pricing, Roll, RollTo,
     StrikeFloor, StrikeRule, Structure, Unable,
@@ -618,6 +620,8 @@ pub struct Strategy {
     pub sweep: SweepTable,
     /// `[options]`, if the file has it.
     pub options: Option<Options>,
+    /// `[monitor]` in file order: alarms of a paper account. A run has no use for them.
+    pub monitors: Vec<Monitor>,
     /// Every key of every table as `table.key`, its value as TOML text, and whether the file or a
     /// flag gave it (`true`) or it is the default. This is what reports print as assumptions.
     pub assumptions: Vec<(String, String, bool)>,

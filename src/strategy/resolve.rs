@@ -7,6 +7,7 @@ use crate::learning::Learner;
 use crate::market::MODEL;
 use crate::rules::Constraint;
 use crate::strategy::file::{Given, Heading, Place, Value, short};
+use crate::strategy::monitor::{monitor_mistakes, monitors};
 use crate::strategy::rows::Rows;
 use crate::strategy::tax::{check_tax, tax};
 use crate::strategy::vocabulary::{self, COST_PRESETS, CostPreset, Fallback, Keys, TABLES};
@@ -73,6 +74,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
         walk_forward: walk_forward(&values, parts.overrides.open_holdout),
         sweep: sweep(&values, problems),
         options: options::options(&values, problems),
+        monitors: monitors(&values),
         assumptions: Vec::new(),
     };
     layers::resolve(&values, &parts, &mut strategy, problems);
@@ -87,6 +89,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     options::check(&values, &strategy, problems);
     check_tax(&values, parts.tried, parts.headings, &strategy, problems);
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
+    problems.extend(monitor_mistakes(&strategy.monitors, &strategy.params));
     strategy.assumptions = assumptions(&values, &strategy);
     strategy
 }

@@ -305,16 +305,6 @@ const fn tables(
     }
 }
 
-const fn later(name: &'static str, about: &'static str) -> Table {
-    Table {
-        name,
-        about,
-        keys: Keys::Fixed(&[]),
-        later: true,
-        repeated: None,
-    }
-}
-
 /// Every table, in the order in which a strategy file is usually written.
 pub static TABLES: &[Table] = &[
     table("", "What the strategy is called", TOP),
@@ -402,7 +392,13 @@ pub static TABLES: &[Table] = &[
         "Parameters chosen on the past, judged on the future",
         WALK_FORWARD,
     ),
-    later("monitor", "Alerts of a paper account"),
+    Table {
+        name: "monitor",
+        about: "When a paper account raises an alarm",
+        keys: Keys::Named(Kind::Expression),
+        later: false,
+        repeated: None,
+    },
 ];
 
 const TOP: &[Key] = &[

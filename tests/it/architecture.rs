@@ -27,6 +27,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
         &["report/chart"],
     ),
     (&["rayon"], &["study/"]),
+    (&["rusqlite"], &["paper/journal"]),
     (
         &[
             "clap",

@@ -38,6 +38,8 @@ mod model;
 mod options_account;
 mod overfit_verb;
 mod overfitting;
+mod paper;
+mod paper_verb;
 mod price_verb;
 mod pricing;
 mod peers;

@@ -854,6 +854,7 @@ fn a_run_is_measured_from_its_books() {
         ambiguous: None,
         each: Vec::new(),
         stale: Vec::new(),
+        levels: Vec::new(),
         books_error: 0.0,
     };
     let m = metrics::of_run(&run, None, bootstrap::SEED);

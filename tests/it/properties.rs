@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// One symbol's random bars: moments are days, some of them missing.
 #[derive(Debug, Clone)]
-struct Walk {
+pub(crate) struct Walk {
     days: Vec<i64>,
     bars: Vec<[f64; 5]>,
 }
@@ -23,7 +23,7 @@ fn day(i: usize) -> i64 {
     11_323 + (i / 5 * 7 + i % 5) as i64
 }
 
-fn walk(bars_max: usize) -> impl Generate<Value = Walk> {
+pub(crate) fn walk(bars_max: usize) -> impl Generate<Value = Walk> {
     let step = prop_oneof![
         8 => -0.05..0.05f64,
         1 => Just(0.0),
@@ -85,7 +85,7 @@ fn tape(walk: &Walk, to: usize, scale: f64) -> Option<Bars> {
     )
 }
 
-fn market(walks: &[Walk], to: usize, scale: f64) -> Market {
+pub(crate) fn market(walks: &[Walk], to: usize, scale: f64) -> Market {
     let tapes = walks
         .iter()
         .enumerate()
@@ -95,7 +95,7 @@ fn market(walks: &[Walk], to: usize, scale: f64) -> Market {
 }
 
 /// A strategy file of random pieces. `free`: no literal that has the unit of a price or of money.
-fn file(free: bool) -> impl Generate<Value = String> {
+pub(crate) fn file(free: bool) -> impl Generate<Value = String> {
     let enter = prop::sample::select(vec![
         "rsi(3) < 40",
         "crosses_above(sma(2), sma(5))",

@@ -197,6 +197,7 @@ fn story() -> Run {
         ambiguous: None,
         each: Vec::new(),
         stale: Vec::new(),
+        levels: Vec::new(),
         books_error: 0.0,
     }
 }

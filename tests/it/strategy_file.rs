@@ -925,10 +925,10 @@ const MISTAKES: &[Mistake] = &[
         "`train`",
     ),
     (
-        "[monitor]\na = \"drawdown > 0.1\"",
-        "[monitor] is not yet",
-        "monitor",
-        "",
+        "[monitor]\na = \"drawdwn > 0.1\"",
+        "unknown name `drawdwn`",
+        "drawdwn",
+        "`drawdown`",
     ),
     (
         "[[cashflow]]\namount = 5\nevery = \"month\"\ninto = \"core\"",
@@ -1108,7 +1108,7 @@ fn all_mistakes_are_shown_at_once_in_file_order() {
         "`entr`",
         "500%",
         "fill.at",
-        "[monitor] is not yet",
+        "monitor.lots",
         "both say what to hold",
         "[rank] has no score",
     ];

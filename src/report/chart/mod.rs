@@ -21,6 +21,7 @@ mod number;
 mod options;
 mod page;
 mod panel;
+mod paper;
 mod parallel;
 mod premium;
 mod ramp;
@@ -40,6 +41,7 @@ pub use crate::report::chart::heatmap::{HeatMapChart, HeatPanel, heatmap};
 pub use crate::report::chart::options::{
     OptionFate, OptionSegment, OptionsChart, OptionsPanel, PayoffChart,
 };
+pub use crate::report::chart::paper::{ConeBand, PaperChart, paper};
 pub use crate::report::chart::parallel::{ParallelChart, ParallelTrial, parallel};
 pub use crate::report::chart::premium::PremiumChart;
 pub use crate::report::chart::ranked::{RankedChart, RankedTrial, ranked};

@@ -178,6 +178,20 @@ impl Panel {
         Ok(())
     }
 
+    /// Fills between two lines over the same places.
+    pub(super) fn ribbon(
+        &self,
+        place: &[f64],
+        (low, high): (&[f64], &[f64]),
+        color: RGBColor,
+        opacity: f64,
+    ) -> Result<()> {
+        let at = |(place, value): (&f64, &f64)| (self.inside(*place), self.y.place(*value));
+        let mut outline: Vec<Point> = place.iter().zip(high).map(at).collect();
+        outline.extend(place.iter().zip(low).rev().map(at));
+        drawn(self.plane.draw(&Polygon::new(outline, color.mix(opacity))))
+    }
+
     /// A line across the panel at one value, dashed or not.
     pub(super) fn level(&self, value: f64, color: RGBColor, dashed: bool) {
         let (_, y) = self.at(self.x.0, value);
