@@ -86,6 +86,8 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_tax(&values, parts.tried, parts.headings, &strategy, problems);
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     strategy.assumptions = assumptions(&values, &strategy);
+    let of_layers = layers::assumptions(&strategy);
+    strategy.assumptions.extend(of_layers);
     strategy
 }
 
