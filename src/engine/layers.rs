@@ -140,6 +140,10 @@ pub(crate) fn run_layers(
             tax.compare(without.tax.as_ref());
         }
     }
+    for (one, layer) in run.layers.runs.iter_mut().zip(&layers[0]) {
+        let own = layer.market.learned.clone();
+        one.learned = own.filter(|_| layer.strategy.model.is_some());
+    }
     let outer = &all[0];
     run.sharing(outer, &outer.strategy.name, detail)
         .map(Run::finished)

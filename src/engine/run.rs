@@ -8,10 +8,12 @@ use crate::error::Result;
 use crate::execution::Order;
 use crate::execution::fill::Levels;
 use crate::instrument::Symbol;
+use crate::market::Learned;
 use crate::portfolio::{
     Entry, EntryKind, IncomeRow, Liquidation, Lot, Realized, Trade, TradeStatus, YearTax,
 };
 use crate::units::{BarIndex, Micros};
+use std::sync::Arc;
 
 /// The ambiguity band: trades whose bar reached both stop and target, and the equity at the end
 /// under each way of settling it.
@@ -154,6 +156,8 @@ pub struct LayerRun {
     pub flows: Vec<f64>,
     /// Of that, what came from other layers.
     pub transfers: Vec<f64>,
+    /// What its model learned; `None` without one.
+    pub learned: Option<Arc<Learned>>,
 }
 
 /// The layers of a run, and whose each record is. Empty for a strategy without layers.
@@ -195,6 +199,7 @@ impl Layers {
                 equity: part.equity.clone(),
                 flows,
                 transfers: moved,
+                learned: None,
             }],
             orders: vec![0; part.orders.len()],
             trades: vec![0; part.trades.len()],

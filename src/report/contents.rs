@@ -1,6 +1,7 @@
 //! Everything that a run's folder holds, as bytes: the same inputs give the same bytes. Where they
 //! are written is left to `folder.rs`.
 
+use crate::engine::Run;
 use crate::error::Result;
 use crate::market::Market;
 use crate::report::folder::NewFile;
@@ -100,6 +101,12 @@ fn tables_and_charts(
         let name = "equity_by_symbol.csv".to_string();
         files.push((name, csv::equity_by_symbol(run)));
     }
+    for (place, layer) in run.layers.runs.iter().enumerate() {
+        if let Some(learned) = &layer.learned {
+            let fits = learning::csv(learned, summary.period.is_intraday);
+            files.push((fits_of_layer(run, place), fits));
+        }
+    }
     if !run.layers.runs.is_empty() {
         files.push(("equity_by_layer.csv".to_string(), csv::equity_by_layer(run)));
     }
@@ -112,6 +119,21 @@ fn tables_and_charts(
         files.extend(pictures::of_run(summary, judged, market, &drawn)?);
     }
     Ok(files)
+}
+
+/// `fits_core.csv`: what else a name holds than letters, digits, `-` and `_` is `_` in it, and the
+/// layer's number stands behind one that is not its own then.
+fn fits_of_layer(run: &Run, place: usize) -> String {
+    let plain = |c: char| match c.is_alphanumeric() || c == '-' {
+        true => c,
+        false => '_',
+    };
+    let slug = |k: usize| -> String { run.layers.runs[k].name.chars().map(plain).collect() };
+    let own = slug(place);
+    match (0..place).any(|k| slug(k) == own) {
+        true => format!("fits_{own}_{}.csv", place + 1),
+        false => format!("fits_{own}.csv"),
+    }
 }
 
 /// Flags, seed, trials and their ledger of a manifest.

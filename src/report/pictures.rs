@@ -261,19 +261,23 @@ fn trades_chart(
     market: &Market,
     series: &[DrawnSeries],
 ) -> TradesChart {
-    let mut traded: Vec<usize> = run.trades.iter().map(|trade| trade.symbol).collect();
+    // A symbol that two layers trade has a panel for each.
+    let trades = run.trades.iter().enumerate();
+    let place = |(k, trade): (usize, &Trade)| (run.layers.trades.get(k).copied(), trade.symbol);
+    let mut traded: Vec<(Option<usize>, usize)> = trades.map(place).collect();
     // Contracts of options stand behind the symbols.
-    traded.retain(|symbol| *symbol < market.tapes.len());
+    traded.retain(|(_, symbol)| *symbol < market.tapes.len());
     traded.sort_unstable();
     traded.dedup();
     if traded.is_empty() {
         // Nothing was traded: show what could have been.
         let wanted = |tape: &usize| summary.symbols.contains(&market.tapes[*tape].symbol);
-        traded = (0..market.tapes.len()).filter(wanted).take(1).collect();
+        let first = (0..market.tapes.len()).find(wanted);
+        traded = first.into_iter().map(|tape| (None, tape)).collect();
     }
     let panels = traded
         .into_iter()
-        .map(|tape| panel(run, market, tape, series));
+        .map(|place| panel(run, market, place, series));
     TradesChart {
         title: format!("{}: trades", summary.name),
         subtitle: subtitle(summary),
@@ -284,8 +288,13 @@ fn trades_chart(
     }
 }
 
-/// One symbol over the bars of the run, in the money of the last one.
-fn panel(run: &Run, market: &Market, tape: usize, series: &[DrawnSeries]) -> SymbolPanel {
+/// One symbol (of one layer) over the bars of the run, in the money of the last one.
+fn panel(
+    run: &Run,
+    market: &Market,
+    (layer, tape): (Option<usize>, usize),
+    series: &[DrawnSeries],
+) -> SymbolPanel {
     let symbol = &market.tapes[tape];
     let bars = &symbol.bars;
     let start = run.time.first().copied().unwrap_or_default();
@@ -315,9 +324,16 @@ fn panel(run: &Run, market: &Market, tape: usize, series: &[DrawnSeries]) -> Sym
         let price = if beyond { bars.close[own] } else { price };
         (time, price / scale.get(own).copied().unwrap_or(1.0))
     };
-    let trades = run.trades.iter().filter(|trade| trade.symbol == tape);
+    let trades = run.trades.iter().enumerate();
+    let trades = trades
+        .filter(|(k, trade)| trade.symbol == tape && run.layers.trades.get(*k).copied() == layer);
+    let trades = trades.map(|(_, trade)| trade);
+    let name = layer.and_then(|layer| run.layers.runs.get(layer));
     SymbolPanel {
-        symbol: symbol.symbol.clone(),
+        symbol: match name {
+            Some(layer) => format!("{}: {}", layer.name, symbol.symbol),
+            None => symbol.symbol.clone(),
+        },
         time: bars.time[from..to].to_vec(),
         log: high > LOG_RATIO * low,
         price,

@@ -198,6 +198,26 @@ pub(super) fn unknown_param(layers: &[Layer], axis: &SweepAxis) -> Option<Proble
     })
 }
 
+/// What the files of the layers assume of all that they decide, each key behind its layer's name.
+pub(super) fn assumptions(strategy: &Strategy) -> Vec<(String, String, bool)> {
+    const THEIRS: [&str; 11] = [
+        "params", "series", "model", "rules", "rank", "weights", "options", "size", "stops",
+        "fill", "costs",
+    ];
+    let is_theirs = |key: &str| {
+        let table = key.split_once('.').map_or(key, |(table, _)| table);
+        THEIRS.contains(&table) || key == "data.symbols"
+    };
+    let layers = strategy.layers.iter().flat_map(|layer| {
+        let said = layer.strategy.assumptions.iter();
+        let said = said.filter(|(key, ..)| is_theirs(key));
+        said.map(|(key, value, given)| {
+            (format!("layer.{}.{key}", layer.name), value.clone(), *given)
+        })
+    });
+    layers.collect()
+}
+
 /// The strategy of a layer, as its own file has it.
 fn read(
     values: &Values<'_>,

@@ -91,6 +91,8 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Strategy
     check_walk_forward(&values, parts.tried, &strategy.walk_forward, problems);
     problems.extend(monitor_mistakes(&strategy.monitors, &strategy.params));
     strategy.assumptions = assumptions(&values, &strategy);
+    let of_layers = layers::assumptions(&strategy);
+    strategy.assumptions.extend(of_layers);
     strategy
 }
 

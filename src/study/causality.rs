@@ -89,9 +89,40 @@ pub fn causality(
 ) -> Result<Causality> {
     let market = &*learned(market, strategy)?;
     let mut audit = causality_of(market, strategy, seed, threads, |cut| market.until(cut))?;
-    audit.findings.extend(future_columns(market, strategy)?);
-    audit.findings.extend(leaked_targets(market, strategy)?);
+    audit.findings.extend(future_in_data(market, strategy)?);
     Ok(audit)
+}
+
+/// What the data hold of the future, told once: of two who read the same column, by the one who must
+/// not.
+fn future_in_data(market: &Market, strategy: &Strategy) -> Result<Vec<Finding>> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for decides in strategies(strategy) {
+        let market = &*learned(market, decides)?;
+        let mut found = future_columns(market, decides)?;
+        found.extend(leaked_targets(market, decides)?);
+        for finding in found {
+            let known = findings.iter_mut().find(|f| f.message == finding.message);
+            match known {
+                Some(known) if finding.severity == Severity::Failure => *known = finding,
+                Some(_) => {}
+                None => findings.push(finding),
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Those who decide: the layers of a strategy, or the strategy itself.
+fn strategies(strategy: &Strategy) -> Vec<&Strategy> {
+    match strategy.layers.is_empty() {
+        true => vec![strategy],
+        false => strategy
+            .layers
+            .iter()
+            .map(|layer| &layer.strategy)
+            .collect(),
+    }
 }
 
 /// The same for a market that is made, not read: `known_at` gives it as it was made at a moment,
@@ -179,11 +210,8 @@ fn cuts(market: &Market, strategy: &Strategy, whole: &Run, seed: u64) -> Result<
     let decided: Vec<usize> = decided.into_iter().filter(|bar| *bar < last).collect();
     let cells = bars * whole.symbols.len().max(1);
     // A model is fitted anew at every cut, which takes longer than the run.
-    let most = if strategy.model.is_some() {
-        *CUTS.start()
-    } else {
-        *CUTS.end()
-    };
+    let learns = strategies(strategy).iter().any(|s| s.model.is_some());
+    let most = if learns { *CUTS.start() } else { *CUTS.end() };
     for number in 0..(BARS_MAX / cells).clamp(*CUTS.start(), most) {
         let bar = if number % 2 == 0 && !decided.is_empty() {
             decided[stream.below(decided.len())]

@@ -8,7 +8,7 @@ use papertape::engine::{
 use papertape::market::date_of;
 use papertape::strategy::{Overrides, Strategy, SweepMethod};
 use papertape::study::sweep::{Choice, Field, Watch};
-use papertape::study::{Ask, causality, first_difference, judge};
+use papertape::study::{Ask, causality, first_difference, judge, trial_ledger};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::AtomicBool;
@@ -292,6 +292,13 @@ fn params_of_a_layer_are_set_swept_and_walked() {
         strategy.layers[0].strategy.params,
         [("low".to_owned(), 25.0)]
     );
+    let said = |key: &str| strategy.assumptions.iter().find(|(k, ..)| k == key);
+    assert_eq!(said("layer.core.params.low").unwrap().1, "25");
+    let other = Strategy::read(&file, &set("30")).unwrap();
+    assert_ne!(
+        trial_ledger::group_key(&strategy),
+        trial_ledger::group_key(&other)
+    );
     // Each row of the sweep is the run with that setting.
     let strategy = Strategy::read(&file, &Overrides::default()).unwrap();
     let field = Field::new(strategy, Overrides::default(), Some(2), false).unwrap();
@@ -345,11 +352,13 @@ fn params_of_a_layer_are_set_swept_and_walked() {
         said.contains("did you mean `layer.core.params.low`?"),
         "{said}"
     );
-    let said = refused(
-        &dir,
-        &["run", "two.toml", "--set", "layer.core.params.nope=1"],
-    );
-    assert!(said.contains("nope"), "{said}");
+    let set = |setting: &str| refused(&dir, &["run", "two.toml", "--set", setting]);
+    let said = set("layer.core.stops.stp=0.1");
+    assert!(said.contains("stp") && said.contains("stops"), "{said}");
+    let said = set("layer.cor.params.low=1");
+    assert!(said.contains("did you mean `core`?"), "{said}");
+    let said = set("layer.2.params.low=1");
+    assert!(said.contains("number 2"), "{said}");
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
