@@ -6,7 +6,9 @@
 use crate::execution::{Reason, Side};
 use crate::portfolio::income::Income;
 use crate::portfolio::tax::TaxEvent;
-use crate::portfolio::{Entry, EntryKind, Position, Protection, Stream, Trade, TradeStatus};
+use crate::portfolio::{
+    Entry, EntryKind, Position, Protection, Stream, Trade, TradeStatus, settled_gain,
+};
 use crate::units::BarIndex;
 use std::collections::VecDeque;
 
@@ -367,7 +369,8 @@ impl Account {
         } else {
             position.entry_value - position.exit_value
         };
-        trade.pnl = gain - position.entry_fee - position.exit_fee;
+        let net = gain - position.entry_fee - position.exit_fee;
+        trade.pnl = settled_gain(net, position.money_in());
         trade.pnl_pct = trade.pnl / position.money_in();
         trade.exit_price = position.exit_value / position.exit_shares;
         // One fill closed it all: its price, not a quotient that may differ in the last bit.

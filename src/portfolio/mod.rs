@@ -14,7 +14,7 @@ pub use entry::{
 };
 pub use income::Income;
 pub use ledger::{Account, Booking};
-pub use position::{Offset, Position, Protection};
+pub use position::{Offset, Position, Protection, settled_gain};
 pub use tax::{
     Liquidation, Lot, Realized, TaxBook, TaxEvent, YearSums, YearTax, assess, is_long_term,
 };
