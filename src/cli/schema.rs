@@ -43,7 +43,7 @@ fn text() -> String {
             }
             Keys::Fixed(_) => {}
         }
-        for row in table.rows().iter().filter(|row| !row.later) {
+        for row in table.rows() {
             let value = format!("{}; default: {}", row.kind.text(), row.default.text());
             page::paragraph(&mut text, INDENT, row.name, row.about);
             page::paragraph(&mut text, INDENT, "", &value);
@@ -57,16 +57,6 @@ fn text() -> String {
     for table in TABLES.iter().filter(|t| t.later) {
         page::paragraph(&mut text, INDENT, table.name, table.about);
     }
-    for table in TABLES {
-        for row in table.rows().iter().filter(|row| row.later) {
-            page::paragraph(
-                &mut text,
-                INDENT,
-                &format!("{}.{}", table.name, row.name),
-                row.about,
-            );
-        }
-    }
     text
 }
 
@@ -74,7 +64,7 @@ fn text() -> String {
 fn csv() -> String {
     let mut text = String::from("table,key,kind,default,about\n");
     for table in TABLES.iter().filter(|t| !t.later) {
-        for row in table.rows().iter().filter(|row| !row.later) {
+        for row in table.rows() {
             let first = format!("{},{}", table.name, row.name);
             let cells = [&row.kind.text(), &row.default.text(), row.about];
             text.push_str(&page::csv_row(&first, &cells));
@@ -152,7 +142,6 @@ fn rows_schema(table: &Table) -> Map<String, Value> {
     table
         .rows()
         .iter()
-        .filter(|row| !row.later)
         .map(|row| (row.name.to_owned(), key_schema(row)))
         .collect()
 }

@@ -15,6 +15,7 @@ pub mod learning;
 pub mod manifest;
 pub mod returns;
 pub mod pictures;
+pub mod profile;
 pub mod record;
 pub mod stress;
 pub mod summary;

@@ -125,7 +125,7 @@ pub(super) fn axis_key(
     {
         let known = match row.keys {
             Keys::Named(_) => table == "series",
-            Keys::Fixed(_) | Keys::Both(..) => row.find(key).is_some_and(|row| !row.later),
+            Keys::Fixed(_) | Keys::Both(..) => row.find(key).is_some(),
         };
         if known {
             return Ok(name.to_owned());

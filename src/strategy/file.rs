@@ -514,13 +514,6 @@ fn check(raw: &Raw<'_>, source: &str, folder: &Path) -> std::result::Result<Give
         }
         Keys::Both(_, kind) if table.find(&raw.key).is_none() => kind,
         Keys::Fixed(_) | Keys::Both(..) => match table.find(&raw.key) {
-            Some(row) if row.later => {
-                return Err(raw
-                    .key_place
-                    .problem(format!("`{full}` is not yet part of papertape"))
-                    .label("not yet")
-                    .help("leave it out"));
-            }
             Some(row) => row.kind,
             None => return Err(unknown_key(raw, table)),
         },

@@ -585,6 +585,7 @@ fn report(values: &Values<'_>) -> Report {
             "log" => ChartScale::Log,
             _ => ChartScale::Auto,
         },
+        profile: values.text("report.profile"),
     }
 }
 
@@ -1090,7 +1091,7 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
                 }
             }
             Keys::Fixed(keys) | Keys::Both(keys, _) => {
-                let keys = keys.iter().filter(|row| !row.later);
+                let keys = keys.iter();
                 let all = names
                     .iter()
                     .flat_map(|name| keys.clone().map(move |row| (name, row)));

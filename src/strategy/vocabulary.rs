@@ -97,8 +97,6 @@ pub struct Key {
     pub default: Fallback,
     /// What it does, one sentence without a full stop.
     pub about: &'static str,
-    /// It belongs to a later release: giving it is an error that says so.
-    pub later: bool,
     /// Names that people write instead.
     pub aliases: &'static [&'static str],
 }
@@ -237,7 +235,6 @@ const fn key(name: &'static str, kind: Kind, default: Fallback, about: &'static 
         kind,
         default,
         about,
-        later: false,
         aliases: &[],
     }
 }
@@ -245,11 +242,6 @@ const fn key(name: &'static str, kind: Kind, default: Fallback, about: &'static 
 impl Key {
     const fn also(mut self, aliases: &'static [&'static str]) -> Key {
         self.aliases = aliases;
-        self
-    }
-
-    const fn later(mut self) -> Key {
-        self.later = true;
         self
     }
 }
@@ -1093,11 +1085,20 @@ const REPORT: &[Key] = &[
     ),
     key(
         "profile",
-        Text,
+        Choice(PROFILES),
         Unset("ours alone"),
         "Whose metric definitions are printed beside ours",
-    )
-    .later(),
+    ),
+];
+
+/// Programs whose definitions `metrics::profile` knows.
+pub const PROFILES: &[&str] = &[
+    "empyrical",
+    "pyfolio",
+    "quantstats",
+    "vectorbt",
+    "backtesting.py",
+    "lean",
 ];
 
 const TAX: &[Key] = &[

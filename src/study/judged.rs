@@ -6,10 +6,12 @@ use crate::execution::Reason;
 use crate::market::{ActionKind, Market, date_of};
 use crate::metrics::bootstrap;
 use crate::metrics::caveats::{Caveat, CaveatInputs, caveats};
+use crate::metrics::profile::{Profiled, find_profile};
 use crate::metrics::trial::{by_session, sessions_of};
 use crate::metrics::{
-    ClosedTrade, Inputs, Metrics, Value, all, compute_only, drawdown_series, monthly_returns,
-    of_run, returns_of_account, returns_of_layer, returns_of_run, rolling_sharpe, yearly_returns,
+    ClosedTrade, Inputs, Metrics, OwnedInputs, Value, all, compute_only, drawdown_series,
+    monthly_returns, of_run, returns_of_account, returns_of_layer, returns_of_run, rolling_sharpe,
+    yearly_returns,
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
@@ -46,6 +48,8 @@ pub struct Judged {
     pub among: Option<AmongTrials>,
     /// What its model learned, and what that was worth; `None` without a `[model]`.
     pub learning: Option<Learning>,
+    /// The run measured by another program's definitions; `None` without `[report] profile`.
+    pub profiled: Option<Profiled>,
 }
 
 /// A run among all trials ever made on its data.
@@ -129,6 +133,11 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
     let reference = outcome.reference().map(returns_of_run);
     let metrics = of_run(run, reference.as_deref(), seed);
     let of_benchmark = |(name, run): &(String, Run)| (name.clone(), of_run(run, None, seed));
+    let profile = strategy.report.profile.as_deref().and_then(find_profile);
+    let profiled = profile.map(|profile| {
+        let owned = OwnedInputs::of(run);
+        Profiled::of(profile, &owned.borrow(run, reference.as_deref(), seed))
+    });
     let benchmarks = outcome.benchmarks.iter().map(of_benchmark).collect();
     let facts = facts(market, strategy, &outcome, &metrics);
     Judged {
@@ -141,6 +150,7 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
         stress: Stress::default(),
         among: None,
         learning: None,
+        profiled,
         metrics,
         benchmarks,
         outcome,

@@ -36,6 +36,7 @@ mod overfitting;
 mod price_verb;
 mod pricing;
 mod peers;
+mod profile;
 mod properties;
 mod report_files;
 mod resample;
