@@ -23,6 +23,7 @@ mod metrics;
 mod overfit;
 mod page;
 mod price;
+mod progress;
 mod rerun;
 mod run;
 mod schema;

@@ -4,6 +4,7 @@
 //! loop itself only looks things up at its own bar.
 
 use crate::engine::flows::Flow;
+use crate::engine::progress::Progress;
 use crate::engine::select::Spots;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
@@ -102,6 +103,7 @@ impl SymbolInput<'_> {
 /// Everything that one account's simulation reads.
 pub(crate) struct Input<'m> {
     pub(crate) strategy: &'m Strategy,
+    pub(crate) progress: Progress<'m>,
     pub(crate) program: Option<&'m Program>,
     pub(crate) clock: &'m [Micros],
     /// Bars are shorter than a day.

@@ -16,6 +16,7 @@ mod decide;
 mod later;
 mod learned;
 mod prepare;
+mod progress;
 mod benchmark;
 mod source;
 mod explain;
@@ -28,17 +29,18 @@ mod taxes;
 mod harvest;
 mod variation;
 
-pub use benchmark::{Outcome, savings_of, simulate};
+pub use benchmark::{Outcome, savings_of, simulate, simulate_watched};
 pub use explain::{DatedOrder, Explained, Explanation, OpenPosition, explain};
 pub use flows::Unpaid;
 pub use kernel::{BLOCKS, BlockSums, Counted, Kernel, Moments, Signals, Tally};
 pub use learned::{Rivals, learned, rows_of_model, with_rivals};
 pub use placed::Placement;
+pub use progress::Progress;
 pub use repeated::{Conditions, Repeated};
 pub use run::{Ambiguous, HarvestReport, LayerRun, Layers, Run, SymbolRun, TaxReport};
 pub use scheduled::{Stage, simulate_scheduled, simulate_scheduled_bare};
 pub use source::read_market;
-pub use variation::{Variation, Variations};
+pub use variation::{CostChange, Variation, Variations};
 
 use crate::engine::decide::Decider;
 use crate::engine::input::Input;

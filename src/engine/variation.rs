@@ -1,4 +1,5 @@
-//! One strategy under other assumptions: prepared once, simulated bare again and again.
+//! One strategy, or several one after the other, under other assumptions: prepared once, simulated bare
+//! again and again.
 //!
 //! A variation changes what is decided when and what it costs, never what the rules see: their
 //! columns are computed once and shared. Which variations are worth a look is left to `study`.
@@ -7,18 +8,71 @@ use crate::engine::Run;
 use crate::engine::decide::Decider;
 use crate::engine::input::{Event, Input, Signals, SymbolInput};
 use crate::engine::prepare::Prepared;
+use crate::engine::progress::Progress;
 use crate::engine::run::of_record;
+use crate::engine::scheduled::{Schedule, Stage};
 use crate::engine::simulate::{Detail, Sim};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::market::{Market, Period, period_ends_of};
 use crate::strategy::{Ambiguity, Costs, Strategy};
 use crate::units::BarIndex;
+
+/// Costs in place of those of the file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CostChange {
+    /// Every cost of `[costs]` twice as high, floors and caps too.
+    Twice,
+    /// A commission of a fraction of the value traded in place of all costs but those of borrowing.
+    Flat(f64),
+}
+
+impl CostChange {
+    /// What becomes of costs.
+    pub fn of(self, costs: &Costs) -> Costs {
+        match self {
+            CostChange::Twice => twice(costs),
+            CostChange::Flat(commission) => flat(costs, commission),
+        }
+    }
+}
+
+fn twice(costs: &Costs) -> Costs {
+    Costs {
+        preset: costs.preset.clone(),
+        defaulted: costs.defaulted,
+        commission: 2.0 * costs.commission,
+        per_share: 2.0 * costs.per_share,
+        per_order: 2.0 * costs.per_order,
+        per_contract: 2.0 * costs.per_contract,
+        min: 2.0 * costs.min,
+        max: costs.max.map(|max| 2.0 * max),
+        slippage_bps: 2.0 * costs.slippage_bps,
+        spread_bps: 2.0 * costs.spread_bps,
+        borrow_rate: costs.borrow_rate.map(|rate| 2.0 * rate),
+    }
+}
+
+fn flat(costs: &Costs, commission: f64) -> Costs {
+    Costs {
+        preset: None,
+        defaulted: false,
+        commission,
+        per_share: 0.0,
+        per_order: 0.0,
+        per_contract: 0.0,
+        min: 0.0,
+        max: None,
+        slippage_bps: 0.0,
+        spread_bps: 0.0,
+        borrow_rate: costs.borrow_rate,
+    }
+}
 
 /// What differs from the strategy file; the default is nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variation {
     /// Other costs.
-    pub costs: Option<Costs>,
+    pub costs: Option<CostChange>,
     /// Another way to settle bars that reach both stop and target.
     pub ambiguity: Option<Ambiguity>,
     /// What the rules say at a close is decided at the symbol's next close. Stops and targets are
@@ -44,6 +98,10 @@ pub struct Variations<'m> {
     pub(crate) accounts: Vec<Account<'m>>,
     /// Last clock bar of each session; empty when nothing is scheduled.
     session_ends: Vec<BarIndex>,
+    /// The further strategies of a schedule, on the same clock and the same accounts.
+    others: Vec<Variations<'m>>,
+    /// From which bar on which strategy decides: 0 is this one, n the one before number n of `others`.
+    changes: Vec<(BarIndex, usize)>,
 }
 
 impl<'m> Variations<'m> {
@@ -52,7 +110,38 @@ impl<'m> Variations<'m> {
     /// # Errors
     /// As [`crate::engine::backtest`].
     pub fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
-        let prepared = Prepared::new(market, strategy)?;
+        Variations::of(market, Prepared::new(market, strategy)?)
+    }
+
+    /// The strategies of a schedule, one after the other, on one account.
+    ///
+    /// # Errors
+    /// As [`crate::engine::simulate_scheduled`].
+    pub fn through(market: &'m Market, stages: &'m [Stage]) -> Result<Self> {
+        let schedule = Schedule::new(market, stages)?;
+        let mut all = schedule.all.into_iter();
+        let first = all.next().ok_or_else(|| Error::msg("no stage"))?;
+        let others = all.map(|prepared| Variations::of(market, prepared));
+        Ok(Variations {
+            others: others.collect::<Result<_>>()?,
+            changes: schedule.changes,
+            ..Variations::of(market, first)?
+        })
+    }
+
+    /// The same, every simulation of which is reported.
+    pub fn watched(mut self, progress: Progress<'m>) -> Self {
+        self.prepared.progress = progress;
+        let others = std::mem::take(&mut self.others);
+        self.others = others
+            .into_iter()
+            .map(|other| other.watched(progress))
+            .collect();
+        self
+    }
+
+    fn of(market: &'m Market, prepared: Prepared<'m>) -> Result<Self> {
+        let strategy = prepared.strategy;
         let groups = if strategy.account.each {
             prepared.universe.iter().map(|&tape| vec![tape]).collect()
         } else {
@@ -91,19 +180,28 @@ impl<'m> Variations<'m> {
             prepared,
             accounts,
             session_ends,
+            others: Vec::new(),
+            changes: Vec::new(),
         })
     }
 
     /// The bare run of a variation: equity, orders, trades, all moments, no rates.
     pub fn run(&self, variation: &Variation) -> Run {
-        let strategy = self.strategy(variation);
-        let decides = self.decides(variation);
+        let stages = || std::iter::once(self).chain(&self.others);
+        let varied = stages().map(|stage| (stage.strategy(variation), stage.decides(variation)));
+        let varied: Vec<(Strategy, Vec<bool>)> = varied.collect();
+        let strategy = &varied[0].0;
+        let later = variation.one_bar_later;
         let mut all: Option<Run> = None;
-        for account in &self.accounts {
-            let input = self.input(account, &strategy, &decides, variation.one_bar_later);
-            let mut sim = Sim::new(&input, Decider::Rules, Detail::Bare);
+        for (at, account) in self.accounts.iter().enumerate() {
+            let inputs = stages().zip(&varied).map(|(stage, (strategy, decides))| {
+                stage.input(&stage.accounts[at], strategy, decides, later)
+            });
+            let inputs: Vec<Input<'_>> = inputs.collect();
+            let mut sim = Sim::new(&inputs[0], Decider::Rules, Detail::Bare);
             sim.ambiguity = strategy.stops.ambiguity;
-            let part = of_record(&self.prepared, sim.run(), None, Detail::Bare);
+            let record = sim.run_through(&self.changes(&inputs, later));
+            let part = of_record(&self.prepared, record, None, Detail::Bare);
             let symbol = account.symbols.first().map(|s| s.tape);
             let symbol = symbol.filter(|_| strategy.account.each);
             all = Some(match (all, symbol) {
@@ -121,6 +219,28 @@ impl<'m> Variations<'m> {
         run.periods_a_year = prepared.periods.bars_a_year;
         run.bars_a_session = prepared.periods.bars_a_session;
         run
+    }
+
+    /// Who reads what from which bar on. What is said one bar later is said by who spoke the bar before.
+    fn changes<'i, 'a>(
+        &self,
+        inputs: &'i [Input<'a>],
+        later: bool,
+    ) -> Vec<(BarIndex, &'i Input<'a>)> {
+        let bars = usize::from(later);
+        let changes = self
+            .changes
+            .iter()
+            .map(|(bar, of)| (bar + bars, &inputs[*of]));
+        changes
+            .filter(|(bar, _)| *bar < self.prepared.end)
+            .collect()
+    }
+
+    /// Every strategy of it as the file has it, in order of their first turn.
+    pub fn strategies(&self) -> impl Iterator<Item = &'m Strategy> {
+        let first = std::iter::once(self.prepared.strategy);
+        first.chain(self.others.iter().map(|other| other.prepared.strategy))
     }
 
     /// Sessions (or bars) from one scheduled decision to the next, the median of the run: so many
@@ -154,8 +274,8 @@ impl<'m> Variations<'m> {
 
     fn strategy(&self, variation: &Variation) -> Strategy {
         let mut strategy = self.prepared.strategy.clone();
-        if let Some(costs) = &variation.costs {
-            strategy.costs = costs.clone();
+        if let Some(change) = variation.costs {
+            strategy.costs = change.of(&strategy.costs);
         }
         if let Some(ambiguity) = variation.ambiguity {
             strategy.stops.ambiguity = ambiguity;
@@ -203,6 +323,7 @@ impl<'m> Variations<'m> {
         let prepared = &self.prepared;
         Input {
             strategy,
+            progress: prepared.progress,
             program: prepared.program.as_ref(),
             clock: &prepared.clock,
             intraday: prepared.market.interval.is_intraday(),

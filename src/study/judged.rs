@@ -1,7 +1,7 @@
 //! A run beside its benchmarks: the figures of each, the curves that charts draw, and what to beware
 //! of. Words and pictures are left to `report`.
 
-use crate::engine::{Outcome, Run, SymbolRun};
+use crate::engine::{Outcome, Progress, Run, SymbolRun};
 use crate::execution::Reason;
 use crate::market::{ActionKind, Market, date_of};
 use crate::metrics::bootstrap;
@@ -17,7 +17,7 @@ use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
 use crate::study::learning::{Learning, learning};
 use crate::study::overfitting::{Sharpes, deflated_sharpe};
-use crate::study::stress::{Stress, stress};
+use crate::study::stress::{Stress, stress_watched};
 use crate::units::Micros;
 
 /// Calendar days in a year, on average.
@@ -113,6 +113,18 @@ pub struct Rolling {
 /// Measures a run and its benchmarks, puts it under stress, and says what to beware of; `seed` is
 /// the bootstrap's.
 pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) -> Judged {
+    judge_watched(market, strategy, outcome, (seed, Progress::default()))
+}
+
+/// The same, and `progress` is told of the bars that are simulated, see [`bars_to_simulate`].
+///
+/// [`bars_to_simulate`]: crate::study::bars_to_simulate
+pub fn judge_watched(
+    market: &Market,
+    strategy: &Strategy,
+    outcome: Outcome,
+    (seed, progress): (u64, Progress<'_>),
+) -> Judged {
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     // The run has learned from the same market, so there is nothing to report here.
     let learning = learning(market, strategy, &judged.outcome.run).unwrap_or_default();
@@ -121,7 +133,12 @@ pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) 
         .extend(learning.iter().flat_map(Learning::caveats));
     Judged {
         learning,
-        stress: stress(market, strategy, &judged.outcome, &judged.metrics, seed),
+        stress: stress_watched(
+            market,
+            strategy,
+            (&judged.outcome, &judged.metrics),
+            (seed, progress),
+        ),
         ..judged
     }
 }

@@ -1,14 +1,17 @@
 //! Costs doubled, and the cost at which nothing is left of the advantage.
 
-use crate::engine::{Variation, savings_of};
+use crate::engine::{CostChange, Variation, savings_of};
 use crate::metrics::OwnedInputs;
 use crate::strategy::Costs;
 use crate::study::stress::{Found, StressLine, StressResult, Subject, line};
+use std::cell::Cell;
 
 /// Highest cost a side that is tried, as a fraction of the value traded.
 const HIGHEST: f64 = 0.1;
 /// A cost is found to this fraction of the value traded: a thousandth of a basis point.
 const PRECISION: f64 = 1e-7;
+/// Runs that a search is expected to take, at most; those of shipped strategies take up to so many.
+pub(super) const STEPS: u64 = 14;
 /// Runs of a search, which end long before.
 const STEPS_MAX: usize = 60;
 /// Basis points of a fraction.
@@ -37,59 +40,41 @@ pub(super) fn lines(subject: &Subject<'_>) -> [StressLine; 3] {
 
 fn doubled(subject: &Subject<'_>) -> Found {
     subject.traded()?;
-    let costs = twice(&subject.strategy.costs);
-    if costs == subject.strategy.costs {
+    let pays = |costs: &Costs| CostChange::Twice.of(costs) != *costs;
+    if !subject.variations.strategies().any(|s| pays(&s.costs)) {
         return Err("the strategy pays no costs".to_owned());
     }
     Ok(subject.figures(&Variation {
-        costs: Some(costs),
+        costs: Some(CostChange::Twice),
         ..Variation::default()
     }))
-}
-
-/// Every cost of `[costs]` twice as high, floors and caps too.
-fn twice(costs: &Costs) -> Costs {
-    Costs {
-        preset: costs.preset.clone(),
-        defaulted: costs.defaulted,
-        commission: 2.0 * costs.commission,
-        per_share: 2.0 * costs.per_share,
-        per_order: 2.0 * costs.per_order,
-        per_contract: 2.0 * costs.per_contract,
-        min: 2.0 * costs.min,
-        max: costs.max.map(|max| 2.0 * max),
-        slippage_bps: 2.0 * costs.slippage_bps,
-        spread_bps: 2.0 * costs.spread_bps,
-        borrow_rate: costs.borrow_rate.map(|rate| 2.0 * rate),
-    }
-}
-
-/// A commission of a fraction of the value traded in place of all costs but those of borrowing.
-fn flat(costs: &Costs, commission: f64) -> Costs {
-    Costs {
-        preset: None,
-        defaulted: false,
-        commission,
-        per_share: 0.0,
-        per_order: 0.0,
-        per_contract: 0.0,
-        min: 0.0,
-        max: None,
-        slippage_bps: 0.0,
-        spread_bps: 0.0,
-        borrow_rate: costs.borrow_rate,
-    }
 }
 
 /// The flat cost a side at which the equity at the end is `target`, by false position between
 /// nothing and [`HIGHEST`].
 /// Source of the step: Dowell and Jarratt (1971), A modified regula falsi method ("Illinois").
 fn break_even(subject: &Subject<'_>, target: Option<f64>, name: &str) -> Found {
+    let simulated = Cell::new(0);
+    let found = searched(subject, target, name, &simulated);
+    // What was not needed is done, too.
+    let saved = STEPS.saturating_sub(simulated.get());
+    let bars = subject.run().equity.len() as u64 * subject.variations.accounts() as u64;
+    subject.progress.done(saved * bars);
+    found
+}
+
+fn searched(
+    subject: &Subject<'_>,
+    target: Option<f64>,
+    name: &str,
+    simulated: &Cell<u64>,
+) -> Found {
     subject.traded()?;
     let target = target.ok_or_else(|| "no benchmark".to_owned())?;
     let ahead = |cost: f64| {
+        simulated.set(simulated.get() + 1);
         let run = subject.variations.run(&Variation {
-            costs: Some(flat(&subject.strategy.costs, cost)),
+            costs: Some(CostChange::Flat(cost)),
             ..Variation::default()
         });
         run.equity.last().map_or(0.0, |equity| equity - target)
