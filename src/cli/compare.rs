@@ -1,6 +1,7 @@
 //! `compare A B …`: strategies, finished runs and paper accounts side by side.
 
 use crate::cli::flags::StrategyFlags;
+use crate::cli::progress::Bar;
 use crate::cli::simulated::simulated;
 use crate::cli::{Context, Exit, Format, holdout, page};
 use papertape::error::{Error, Problem, Result};
@@ -33,9 +34,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     claim(&args.out, args.force)?;
     let seed = io.seed;
+    let bar = Bar::new(0, "bars", io);
     let records = study::each(&args.runs, io.jobs, |path| {
-        record(path, &args.strategy, seed)
+        record(path, &args.strategy, seed, &bar)
     });
+    bar.finish();
     let (mut good, mut problems) = (Vec::new(), Vec::new());
     for record in records {
         match record {
@@ -64,7 +67,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn record(path: &Path, flags: &StrategyFlags, seed: u64) -> Result<Record> {
+fn record(path: &Path, flags: &StrategyFlags, seed: u64, bar: &Bar) -> Result<Record> {
     if path.is_dir() {
         return Record::read(path);
     }
@@ -78,7 +81,7 @@ fn record(path: &Path, flags: &StrategyFlags, seed: u64) -> Result<Record> {
         return Ok(Record::of(&judged));
     }
     let strategy = holdout::read(path, flags, "compare")?;
-    Ok(Record::of(&simulated(&strategy, false, seed)?.judged))
+    Ok(Record::of(&simulated(&strategy, false, seed, bar)?.judged))
 }
 
 /// The folder may hold an earlier chart, and nothing else unless `--force` is given.

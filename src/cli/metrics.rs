@@ -2,8 +2,10 @@
 
 use crate::cli::{Context, Exit, Format};
 use papertape::error::{Problem, Result};
+use papertape::metrics::profile::find_profile;
 use papertape::metrics::table;
 use papertape::report::returns::Returns;
+use papertape::strategy::vocabulary::PROFILES;
 use std::path::{Path, PathBuf};
 
 /// Arguments of the verb.
@@ -16,6 +18,9 @@ pub(crate) struct Args {
     /// CSV of closed trades with `pnl`, `pnl_pct`, `bars_held`
     #[arg(long, value_name = "FILE")]
     trades: Option<PathBuf>,
+    /// Another program's definitions beside ours
+    #[arg(long, value_name = "PROGRAM", value_parser = PROFILES.to_vec())]
+    profile: Option<String>,
     /// Folder to write tearsheet.png to
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -27,7 +32,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     let table = table::read(&args.file)?;
     let trades = args.trades.as_deref().map(table::read_trades).transpose()?;
-    let returns = Returns::of(table, trades.as_deref(), io.seed);
+    let mut returns = Returns::of(table, trades.as_deref(), io.seed);
+    if let Some(profile) = args.profile.as_deref().and_then(find_profile) {
+        returns = returns.beside(profile, trades.as_deref());
+    }
     if let Some(dir) = &args.out {
         let path = dir.join("tearsheet.png");
         write(dir, &path, args.force, &returns)?;

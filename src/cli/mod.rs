@@ -24,6 +24,7 @@ mod overfit;
 mod page;
 mod paper;
 mod price;
+mod progress;
 mod rerun;
 mod run;
 mod schema;

@@ -1,5 +1,6 @@
 //! `rerun DIR`: makes a finished run again from its manifest, and compares byte for byte.
 
+use crate::cli::progress::Bar;
 use crate::cli::simulated::simulated;
 use crate::cli::{Context, Exit, Format, sweep, walk_forward};
 use papertape::error::{Error, Problem, Result};
@@ -44,7 +45,12 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
         (Some(_), _) => walk_forward::again(strategy, overrides, &manifest, io)?,
         (None, Some(_)) => sweep::again_beside(&dir, &manifest, io)?,
         (None, None) => {
-            let mut run = simulated(&strategy, true, manifest.seed)?;
+            let mut run = {
+                let bar = Bar::new(0, "bars", io);
+                let run = simulated(&strategy, true, manifest.seed, &bar);
+                bar.finish();
+                run?
+            };
             run.among(&strategy, manifest.ledger.clone());
             run.files(&strategy, manifest.flags.clone())?
         }

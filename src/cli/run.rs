@@ -1,10 +1,10 @@
 //! `run FILE…`: simulate, print the summary, write the run's folder.
 
 use crate::cli::flags::StrategyFlags;
+use crate::cli::progress::Bar;
 use crate::cli::simulated::{Simulated, kept, simulated};
 use crate::cli::sweep::LEDGERS;
 use crate::cli::{Context, Exit, Format, holdout, page};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use papertape::engine;
 use papertape::error::{Error, Problem, Result};
 use papertape::report::manifest::LedgerCopy;
@@ -40,14 +40,12 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
         return bare(&args, io);
     }
     let jobs = jobs(&args, io)?;
-    let bar = progress(jobs.len(), io);
+    let bar = Bar::new(0, "bars", io);
     let seed = io.seed;
     let done = study::each(&jobs, io.jobs, |job| {
-        let run = simulated(&job.strategy, true, seed);
-        bar.inc(1);
-        run
+        simulated(&job.strategy, true, seed, &bar)
     });
-    bar.finish_and_clear();
+    bar.finish();
     let several = jobs.len() > 1;
     let mut failures = Vec::new();
     let mut runs = Vec::new();
@@ -166,15 +164,6 @@ fn failed(mut failures: Vec<Error>, io: &mut Context) -> Result<Exit> {
     };
     failures.iter().for_each(|error| io.report(error));
     Err(last)
-}
-
-/// A bar on a terminal when several files run; hidden otherwise.
-fn progress(runs: usize, io: &Context) -> ProgressBar {
-    let bar = ProgressBar::new(runs as u64);
-    if runs < 2 || io.quiet {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar
 }
 
 fn print(finished: &[(&Job, Simulated, Vec<String>)], several: bool, io: &mut Context) {

@@ -30,7 +30,7 @@ fn text() -> String {
         "A strategy file is TOML. Fractions are fractions (0.05 is 5%); paths start from\n\
          the folder of the file; a key that is left out has its default.\n",
     );
-    for table in TABLES.iter().filter(|t| !t.later) {
+    for table in TABLES {
         let name = match table.name {
             "" => "at the top of the file".to_owned(),
             _ => table.heading(),
@@ -43,7 +43,7 @@ fn text() -> String {
             }
             Keys::Fixed(_) => {}
         }
-        for row in table.rows().iter().filter(|row| !row.later) {
+        for row in table.rows() {
             let value = format!("{}; default: {}", row.kind.text(), row.default.text());
             page::paragraph(&mut text, INDENT, row.name, row.about);
             page::paragraph(&mut text, INDENT, "", &value);
@@ -53,28 +53,14 @@ fn text() -> String {
     for preset in COST_PRESETS {
         page::paragraph(&mut text, INDENT, preset.name, preset.about);
     }
-    text.push_str("\nNot yet part of papertape\n");
-    for table in TABLES.iter().filter(|t| t.later) {
-        page::paragraph(&mut text, INDENT, table.name, table.about);
-    }
-    for table in TABLES {
-        for row in table.rows().iter().filter(|row| row.later) {
-            page::paragraph(
-                &mut text,
-                INDENT,
-                &format!("{}.{}", table.name, row.name),
-                row.about,
-            );
-        }
-    }
     text
 }
 
 /// One row a key.
 fn csv() -> String {
     let mut text = String::from("table,key,kind,default,about\n");
-    for table in TABLES.iter().filter(|t| !t.later) {
-        for row in table.rows().iter().filter(|row| !row.later) {
+    for table in TABLES {
+        for row in table.rows() {
             let first = format!("{},{}", table.name, row.name);
             let cells = [&row.kind.text(), &row.default.text(), row.about];
             text.push_str(&page::csv_row(&first, &cells));
@@ -86,7 +72,7 @@ fn csv() -> String {
 /// JSON Schema, draft 2020-12, of a strategy file as editors see it: a TOML date is a string.
 fn json_schema() -> Value {
     let mut properties = Map::new();
-    for table in TABLES.iter().filter(|t| !t.later) {
+    for table in TABLES {
         match table.name {
             "" => properties.extend(rows_schema(table)),
             name if table.repeated.is_some() => {
@@ -161,7 +147,6 @@ fn rows_schema(table: &Table) -> Map<String, Value> {
     table
         .rows()
         .iter()
-        .filter(|row| !row.later)
         .map(|row| (row.name.to_owned(), key_schema(row)))
         .collect()
 }

@@ -1,7 +1,8 @@
 //! From a strategy file to a finished run: what `run`, `rerun` and `compare` do alike.
 
 use crate::cli::flags::StrategyFlags;
-use papertape::engine;
+use crate::cli::progress::Bar;
+use papertape::engine::{self, Progress};
 use papertape::error::Result;
 use papertape::market::Market;
 use papertape::report::folder::NewFile;
@@ -20,11 +21,19 @@ pub(crate) struct Simulated {
 }
 
 /// Reads the data, simulates and measures. `hash` asks for the SHA-256 of the data's files, which files
-/// of a folder need.
-pub(crate) fn simulated(strategy: &Strategy, hash: bool, seed: u64) -> Result<Simulated> {
+/// of a folder need; `bar` is told of the bars that there are and of those that are simulated.
+pub(crate) fn simulated(
+    strategy: &Strategy,
+    hash: bool,
+    seed: u64,
+    bar: &Bar,
+) -> Result<Simulated> {
     let market = engine::read_market(strategy, hash)?;
-    let outcome = engine::simulate(&market, strategy)?;
-    let judged = study::judge(&market, strategy, outcome, seed);
+    bar.lengthen(study::bars_to_simulate(&market, strategy)?);
+    let tell = |bars: u64| bar.done(bars);
+    let progress = Progress::to(&tell);
+    let outcome = engine::simulate_watched(&market, strategy, progress)?;
+    let judged = study::judge_watched(&market, strategy, outcome, (seed, progress));
     let summary = Summary::of(strategy, &judged);
     Ok(Simulated {
         summary,

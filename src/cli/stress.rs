@@ -1,6 +1,7 @@
 //! `stress FILE…`: the same strategy under each assumption that flatters it.
 
 use crate::cli::flags::StrategyFlags;
+use crate::cli::progress::Bar;
 use crate::cli::simulated::{Simulated, simulated};
 use crate::cli::{Context, Exit, Format, holdout, page};
 use papertape::error::Result;
@@ -20,7 +21,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     let seed = io.seed;
-    let done = study::each(&args.files, io.jobs, |file| one(file, &args.strategy, seed));
+    let bar = Bar::new(0, "bars", io);
+    let done = study::each(&args.files, io.jobs, |file| {
+        one(file, &args.strategy, seed, &bar)
+    });
+    bar.finish();
     if io.format == Format::Csv {
         io.print(stress::CSV_HEADER);
     }
@@ -44,8 +49,8 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
     failed.map_or(Ok(Exit::Done), Err)
 }
 
-fn one(file: &Path, flags: &StrategyFlags, seed: u64) -> Result<Simulated> {
-    simulated(&holdout::read(file, flags, "stress")?, false, seed)
+fn one(file: &Path, flags: &StrategyFlags, seed: u64, bar: &Bar) -> Result<Simulated> {
+    simulated(&holdout::read(file, flags, "stress")?, false, seed, bar)
 }
 
 fn show(run: &Simulated, is_further: bool, io: &mut Context) {

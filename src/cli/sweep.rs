@@ -3,10 +3,10 @@
 //! and the folder's life.
 
 use crate::cli::flags::{StrategyFlags, axis};
+use crate::cli::progress::Bar;
 use crate::cli::rerun::overrides;
 use crate::cli::simulated::kept;
 use crate::cli::{Context, Exit, Format, holdout, page};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::contents;
 use papertape::report::manifest::{LedgerCopy, Manifest};
@@ -234,28 +234,14 @@ fn course(
     cancel: &AtomicBool,
     io: &Context,
 ) -> Result<Course> {
-    let bar = progress(plan.choice.len(), io);
+    let bar = Bar::new(plan.choice.len(), "trials", io);
     let watch = Watch {
         cancel,
-        progress: &|n| bar.inc(n),
+        progress: &|n| bar.done(n),
     };
     let course = measure(field, plan, ask, rows, watch);
-    bar.finish_and_clear();
+    bar.finish();
     course
-}
-
-/// A bar with trials a second and the time left, on a terminal only.
-fn progress(trials: u64, io: &Context) -> ProgressBar {
-    let bar = ProgressBar::new(trials);
-    if io.quiet {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let style = "{wide_bar} {human_pos} of {human_len} trials, {per_sec}, {eta} left";
-    // The template is a constant: if it were wrong, the usual bar would do.
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn bare(

@@ -2,11 +2,11 @@
 //! is the headline.
 
 use crate::cli::flags::{StrategyFlags, axis};
+use crate::cli::progress::Bar;
 use crate::cli::simulated::kept;
 use crate::cli::sweep::{LEDGERS, interruption};
 use crate::cli::{Context, Exit, Format, holdout, page};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use papertape::engine::{self, Outcome};
+use papertape::engine::{self, Outcome, Stage};
 use papertape::error::{Error, Problem, Result};
 use papertape::market::Market;
 use papertape::report::folder::NewFile;
@@ -14,12 +14,12 @@ use papertape::report::manifest::{Flags, LedgerCopy, Manifest, WalkFlags};
 use papertape::report::walk_forward::kept::{self, KeptWalk};
 use papertape::report::{Summary, contents, folder, text, walk_forward as pages};
 use papertape::strategy::{Overrides, Strategy};
-use papertape::study::judge_as_it_is;
 use papertape::study::sweep::{Choice, Field, Watch};
 use papertape::study::walk_forward::{
     Candidates, Crossing, Objective, Walk, WalkOptions, WalkPart, Windows, folds_of, simulations,
-    walk_forward,
+    walk_forward, whole,
 };
+use papertape::study::{judge_as_it_is, stress_through};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
@@ -253,7 +253,8 @@ fn walked(
     (counting, keeping): (&Counting, Option<Keeping<'_>>),
     io: &Context,
 ) -> Result<Walked> {
-    let strategy = &field.strategy;
+    // With every symbol that a window may choose.
+    let strategy = &whole(field)?;
     let windows = Windows::of(strategy)?;
     let market = engine::read_market(strategy, true)?;
     let choice = choice(field, seed)?;
@@ -263,7 +264,8 @@ fn walked(
         Some(keeping) => keeping.open(strategy, &market, (flags.clone(), seed))?,
         None => (None, Vec::new()),
     };
-    let bar = progress(simulations(&candidates, folds.len(), crossing), io);
+    let planned = simulations(&candidates, folds.len(), crossing);
+    let bar = Bar::new(planned, "simulations", io);
     let (cancel, is_full) = (interruption(), Cell::new(false));
     let walked = walk_forward(
         &candidates,
@@ -274,7 +276,7 @@ fn walked(
             threads: io.jobs,
             watch: Watch {
                 cancel: &cancel,
-                progress: &|done| bar.inc(done),
+                progress: &|more| bar.done(more),
             },
             kept: &parts,
             keep: &|part| {
@@ -285,7 +287,7 @@ fn walked(
             folds_max: flags.walk_forward.as_ref().and_then(|walk| walk.folds),
         },
     );
-    bar.finish_and_clear();
+    bar.finish();
     let kept = match walked.is_err() && !is_full.get() {
         true => forgotten(kept),
         false => kept,
@@ -303,7 +305,8 @@ fn walked(
         walk.judge_by_all(&all.sharpes);
     }
     let settings = (flags, ledger, seed);
-    let (summary, files) = pages_of(strategy, &market, &walk, outcome, settings)?;
+    let stages = candidates.stages(&walk);
+    let (summary, files) = pages_of(strategy, &market, (&walk, &stages), outcome, settings)?;
     Ok(Walked {
         note,
         walk,
@@ -318,11 +321,12 @@ fn walked(
 fn pages_of(
     strategy: &Strategy,
     market: &Market,
-    walk: &Walk,
+    (walk, stages): (&Walk, &[Stage]),
     outcome: Outcome,
     (flags, ledger, seed): (Flags, Option<LedgerCopy>, u64),
 ) -> Result<(Summary, Vec<NewFile>)> {
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
+    judged.stress = stress_through(market, stages, &judged.outcome, &judged.metrics, seed);
     judged.caveats.splice(0..0, walk.caveats());
     let summary = Summary::of(&without_varied(strategy, walk), &judged);
     let both = (walk, &judged);
@@ -347,20 +351,6 @@ fn without_varied(strategy: &Strategy, walk: &Walk) -> Strategy {
     let varies = |name: &str| walk.stability.iter().any(|s| s.varied.name == name);
     shown.params.retain(|(name, _)| !varies(name));
     shown
-}
-
-/// A bar on a terminal, with the rate and the time left.
-fn progress(simulations: u64, io: &Context) -> ProgressBar {
-    const SHOWN_FROM: u64 = 1000;
-    let bar = ProgressBar::new(simulations);
-    let style = "{bar:40} {pos}/{len} simulations, {per_sec}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    if io.quiet || simulations < SHOWN_FROM {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar
 }
 
 fn print(walked: &Walked, dir: &Path, io: &mut Context) {

@@ -3,6 +3,7 @@
 use crate::engine::decide::{Decider, Plan};
 use crate::engine::flows::Flow;
 use crate::engine::prepare::Prepared;
+use crate::engine::progress::Progress;
 use crate::engine::simulate::{Detail, Sim};
 use crate::engine::{Run, plain, run_rules};
 use crate::error::{Error, Problem, Result};
@@ -42,7 +43,21 @@ impl Outcome {
 /// # Errors
 /// As [`crate::engine::backtest`], and when a benchmark names a symbol that the market lacks.
 pub fn simulate(market: &Market, strategy: &Strategy) -> Result<Outcome> {
-    let prepared = Prepared::new(market, strategy)?;
+    simulate_watched(market, strategy, Progress::default())
+}
+
+/// The same, and `progress` is told how many more bars were simulated, benchmarks included. Being watched changes
+/// no bit of it.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_watched(
+    market: &Market,
+    strategy: &Strategy,
+    progress: Progress<'_>,
+) -> Result<Outcome> {
+    let mut prepared = Prepared::new(market, strategy)?;
+    prepared.progress = progress;
     let run = run_rules(&prepared, Detail::Full)?;
     beside_benchmarks(&prepared, run)
 }

@@ -5,6 +5,7 @@
 
 use crate::engine::flows::Flow;
 use crate::engine::options::Desk;
+use crate::engine::progress::Progress;
 use crate::engine::select::Spots;
 use crate::market::{Bars, Column};
 use crate::rules::{Columns, ExprId, Held, Mask, Program};
@@ -111,6 +112,7 @@ impl SymbolInput<'_> {
 /// Everything that one account's simulation reads.
 pub(crate) struct Input<'m> {
     pub(crate) strategy: &'m Strategy,
+    pub(crate) progress: Progress<'m>,
     pub(crate) program: Option<&'m Program>,
     pub(crate) clock: &'m [Micros],
     /// Bars are shorter than a day.

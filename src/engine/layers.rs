@@ -260,12 +260,19 @@ impl<'a> Together<'a> {
     /// positions, waiting orders and moves go on as they are.
     pub(crate) fn run(mut self, stages: &'a [Parts<'a>], changes: &[(BarIndex, usize)]) -> Run {
         let mut changes = changes.iter().peekable();
-        for bar in self.outer.first..self.outer.end {
-            if let Some(&&(_, of)) = changes.peek().filter(|(at, _)| *at == bar) {
-                changes.next();
-                self.go_over_to(&stages[of]);
+        let (progress, end) = (self.outer.progress, self.outer.end);
+        let mut at = self.outer.first;
+        while at < end {
+            let next = progress.next(at, end);
+            for bar in at..next {
+                if let Some(&&(_, of)) = changes.peek().filter(|(at, _)| *at == bar) {
+                    changes.next();
+                    self.go_over_to(&stages[of]);
+                }
+                self.step(bar);
             }
-            self.step(bar);
+            progress.done((next - at) as u64);
+            at = next;
         }
         self.into_run()
     }

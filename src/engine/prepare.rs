@@ -4,9 +4,11 @@ use crate::engine::flows::{self, Flow};
 use crate::engine::input::{Distances, Event, EventKind, Input, NO_BAR, Signals, SymbolInput};
 use crate::engine::learned::learned;
 use crate::engine::options::Desk;
+use crate::engine::progress::Progress;
 use crate::engine::select::{Spots, decisions};
 use crate::engine::taxes::check_taxes;
 use crate::error::{Error, Problem, Result};
+use crate::instrument::Symbol;
 use crate::market::rates::{DatedRate, read_rate};
 use crate::market::{
     ActionKind, Calendar, Interval, Market, Period, PeriodsAYear, date_of, midnight,
@@ -27,6 +29,8 @@ pub(crate) struct Prepared<'m> {
     /// The market, with the forecast of the strategy's model if it has one.
     pub(crate) market: Cow<'m, Market>,
     pub(crate) strategy: &'m Strategy,
+    /// Told of the bars of every simulation of it.
+    pub(crate) progress: Progress<'m>,
     /// Market indices of the symbols that trade, ascending.
     pub(crate) universe: Vec<usize>,
     pub(crate) clock: Arc<Vec<Micros>>,
@@ -110,7 +114,11 @@ impl<'m> Prepared<'m> {
         };
         let universe = universe(&market, strategy)?;
         let time = (outer.clock.clone(), outer.first..outer.end);
-        Prepared::over(market, strategy, universe, time)?.with_columns()
+        Prepared {
+            progress: outer.progress,
+            ..Prepared::over(market, strategy, universe, time)?
+        }
+        .with_columns()
     }
 
     /// The rules compiled against the market, without flows and columns.
@@ -130,6 +138,7 @@ impl<'m> Prepared<'m> {
         Ok(Prepared {
             market,
             strategy,
+            progress: Progress::default(),
             universe,
             clock,
             first: span.start,
@@ -170,6 +179,38 @@ impl<'m> Prepared<'m> {
         Ok(self)
     }
 
+    /// Of the universe only `symbols` may be held, beside what a dated universe says; none is all.
+    pub(crate) fn hold_only(&mut self, symbols: &[Symbol]) {
+        if symbols.is_empty() {
+            return;
+        }
+        let bars = self.clock.len();
+        let tapes = self.market.tapes.iter().enumerate();
+        let members = tapes.map(|(tape, of)| match symbols.contains(&of.symbol) {
+            false => Arc::new(vec![false; bars]),
+            true => match self.members.get(tape) {
+                Some(dated) => Arc::clone(dated),
+                None => Arc::new(vec![true; bars]),
+            },
+        });
+        self.members = members.collect();
+    }
+
+    /// The whole universe may be held again.
+    pub(crate) fn hold_all(&mut self) {
+        self.members = self.dated_members();
+    }
+
+    /// By market index and clock bar; empty when the universe is not dated.
+    fn dated_members(&self) -> Vec<Arc<Vec<bool>>> {
+        let Some(members) = &self.market.members else {
+            return Vec::new();
+        };
+        let tapes = self.market.tapes.iter();
+        let along = tapes.map(|tape| Arc::new(members.along(&tape.symbol, &self.clock)));
+        along.collect()
+    }
+
     fn fill_columns(&mut self) -> Result<()> {
         let strategy = self.strategy;
         let gaps = self
@@ -197,11 +238,7 @@ impl<'m> Prepared<'m> {
                 Some(HarvestCheck::Day) | None => Vec::new(),
             };
         }
-        if let Some(members) = &self.market.members {
-            let tapes = self.market.tapes.iter();
-            let along = tapes.map(|tape| Arc::new(members.along(&tape.symbol, &self.clock)));
-            self.members = along.collect();
-        }
+        self.members = self.dated_members();
         let last = ScheduleDay::Last;
         let (every, day) = match (&strategy.rank, &strategy.weights) {
             (Some(rank), _) => (rank.every, rank.day),
@@ -345,6 +382,7 @@ impl<'m> Prepared<'m> {
         let events = events(&self.market, &self.clock, &symbols);
         Input {
             strategy: self.strategy,
+            progress: self.progress,
             program: self.program.as_ref(),
             clock: &self.clock,
             intraday: self.market.interval.is_intraday(),

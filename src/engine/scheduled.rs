@@ -10,6 +10,7 @@ use crate::engine::prepare::Prepared;
 use crate::engine::simulate::Detail;
 use crate::engine::{Outcome, Run, run_stages};
 use crate::error::{Error, Problem, Result};
+use crate::instrument::Symbol;
 use crate::market::Market;
 use crate::strategy::{Layer, Strategy};
 use crate::units::BarIndex;
@@ -23,6 +24,9 @@ pub struct Stage {
     /// Who decides. All stages have the same `[data]`, `[account]`, `[cash]`
     /// and `[[cashflow]]`.
     pub strategy: Strategy,
+    /// Symbols of the strategy that may be held in it; what else is held is sold as one that left the
+    /// universe. Empty: all of them.
+    pub held: Vec<Symbol>,
 }
 
 /// Simulates one account through all stages, and its benchmarks over the same bars. Under one
@@ -33,8 +37,10 @@ pub struct Stage {
 /// No stages, stages that do not follow one another without a gap, differ in what must be the
 /// same, or lie outside the data; else as [`crate::engine::simulate`].
 pub fn simulate_scheduled(market: &Market, stages: &[Stage]) -> Result<Outcome> {
-    let schedule = Schedule::new(market, stages)?;
+    let mut schedule = Schedule::new(market, stages)?;
     let run = run_stages(&schedule.all, &schedule.changes, Detail::Full)?;
+    // Benchmarks know nothing of what a stage chose to hold.
+    schedule.all[0].hold_all();
     beside_benchmarks(&schedule.all[0], run)
 }
 
@@ -57,33 +63,35 @@ pub fn backtest_scheduled(market: &Market, stages: &[Stage]) -> Result<Run> {
 }
 
 /// The distinct strategies of a schedule, prepared, and who follows at which bar.
-struct Schedule<'m> {
-    all: Vec<Prepared<'m>>,
-    changes: Vec<(BarIndex, usize)>,
+pub(crate) struct Schedule<'m> {
+    pub(crate) all: Vec<Prepared<'m>>,
+    pub(crate) changes: Vec<(BarIndex, usize)>,
 }
 
 impl<'m> Schedule<'m> {
-    fn new(market: &'m Market, stages: &'m [Stage]) -> Result<Self> {
+    pub(crate) fn new(market: &'m Market, stages: &'m [Stage]) -> Result<Self> {
         let (Some(first), Some(last)) = (stages.first(), stages.last()) else {
             return Err(Error::msg("a schedule without a stage"));
         };
         check(stages)?;
-        let mut distinct: Vec<&Strategy> = Vec::new();
+        let mut distinct: Vec<&Stage> = Vec::new();
         let mut changes: Vec<(BarIndex, usize)> = Vec::new();
         for stage in stages {
-            let known = distinct.iter().position(|s| **s == stage.strategy);
+            let same = |s: &&Stage| s.strategy == stage.strategy && s.held == stage.held;
+            let known = distinct.iter().position(same);
             let of = known.unwrap_or(distinct.len());
             if known.is_none() {
-                distinct.push(&stage.strategy);
+                distinct.push(stage);
             }
             if changes.last().map_or(0, |(_, before)| *before) != of {
                 changes.push((stage.bars.start, of));
             }
         }
         let mut all = Vec::with_capacity(distinct.len());
-        for strategy in distinct {
-            let mut prepared = Prepared::new(market, strategy)?;
+        for stage in distinct {
+            let mut prepared = Prepared::new(market, &stage.strategy)?;
             prepared.restrict(first.bars.start..last.bars.end)?;
+            prepared.hold_only(&stage.held);
             all.push(prepared);
         }
         Ok(Schedule { all, changes })

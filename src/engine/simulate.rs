@@ -179,6 +179,17 @@ impl<'a, 'm> Sim<'a, 'm> {
 
     /// Lets time pass over the bars `from..to`.
     fn pass(&mut self, from: BarIndex, to: BarIndex) {
+        let progress = self.input.progress;
+        let mut at = from;
+        while at < to {
+            let next = progress.next(at, to);
+            self.pass_quietly(at, next);
+            progress.done((next - at) as u64);
+            at = next;
+        }
+    }
+
+    fn pass_quietly(&mut self, from: BarIndex, to: BarIndex) {
         let mut bar = from;
         while bar < to {
             match self.pace(bar) {

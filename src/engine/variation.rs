@@ -1,4 +1,5 @@
-//! One strategy under other assumptions: prepared once, simulated bare again and again.
+//! One strategy, or several one after the other, under other assumptions: prepared once, simulated bare
+//! again and again.
 //!
 //! A variation changes what is decided when and what it costs, never what the rules see: their
 //! columns are computed once and shared. Which variations are worth a look is left to `study`.
@@ -9,9 +10,11 @@ use crate::engine::input::{Event, Input, Signals, SymbolInput};
 use crate::engine::layers::{self, Parts, Together, Under};
 use crate::engine::options::Desk;
 use crate::engine::prepare::Prepared;
+use crate::engine::progress::Progress;
 use crate::engine::run::of_record;
+use crate::engine::scheduled::{Schedule, Stage};
 use crate::engine::simulate::{Detail, Sim};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::market::{Market, Period, period_ends_of};
 use crate::strategy::{Ambiguity, Costs, Strategy};
 use crate::units::BarIndex;
@@ -19,44 +22,52 @@ use std::sync::Arc;
 
 /// Costs in place of those of the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum OtherCosts {
+pub enum CostChange {
     /// Every cost of `[costs]` twice as high, floors and caps too.
-    Doubled,
-    /// A commission of this fraction of the value traded in place of all costs but those of borrowing.
+    Twice,
+    /// A commission of a fraction of the value traded in place of all costs but those of borrowing.
     Flat(f64),
 }
 
-impl OtherCosts {
-    /// The costs in place of `costs`.
-    pub fn instead_of(self, costs: &Costs) -> Costs {
+impl CostChange {
+    /// What becomes of costs.
+    pub fn of(self, costs: &Costs) -> Costs {
         match self {
-            OtherCosts::Doubled => Costs {
-                preset: costs.preset.clone(),
-                defaulted: costs.defaulted,
-                commission: 2.0 * costs.commission,
-                per_share: 2.0 * costs.per_share,
-                per_order: 2.0 * costs.per_order,
-                per_contract: 2.0 * costs.per_contract,
-                min: 2.0 * costs.min,
-                max: costs.max.map(|max| 2.0 * max),
-                slippage_bps: 2.0 * costs.slippage_bps,
-                spread_bps: 2.0 * costs.spread_bps,
-                borrow_rate: costs.borrow_rate.map(|rate| 2.0 * rate),
-            },
-            OtherCosts::Flat(commission) => Costs {
-                preset: None,
-                defaulted: false,
-                commission,
-                per_share: 0.0,
-                per_order: 0.0,
-                per_contract: 0.0,
-                min: 0.0,
-                max: None,
-                slippage_bps: 0.0,
-                spread_bps: 0.0,
-                borrow_rate: costs.borrow_rate,
-            },
+            CostChange::Twice => twice(costs),
+            CostChange::Flat(commission) => flat(costs, commission),
         }
+    }
+}
+
+fn twice(costs: &Costs) -> Costs {
+    Costs {
+        preset: costs.preset.clone(),
+        defaulted: costs.defaulted,
+        commission: 2.0 * costs.commission,
+        per_share: 2.0 * costs.per_share,
+        per_order: 2.0 * costs.per_order,
+        per_contract: 2.0 * costs.per_contract,
+        min: 2.0 * costs.min,
+        max: costs.max.map(|max| 2.0 * max),
+        slippage_bps: 2.0 * costs.slippage_bps,
+        spread_bps: 2.0 * costs.spread_bps,
+        borrow_rate: costs.borrow_rate.map(|rate| 2.0 * rate),
+    }
+}
+
+fn flat(costs: &Costs, commission: f64) -> Costs {
+    Costs {
+        preset: None,
+        defaulted: false,
+        commission,
+        per_share: 0.0,
+        per_order: 0.0,
+        per_contract: 0.0,
+        min: 0.0,
+        max: None,
+        slippage_bps: 0.0,
+        spread_bps: 0.0,
+        borrow_rate: costs.borrow_rate,
     }
 }
 
@@ -64,7 +75,7 @@ impl OtherCosts {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variation {
     /// Other costs, in every layer.
-    pub costs: Option<OtherCosts>,
+    pub costs: Option<CostChange>,
     /// Another way to settle bars that reach both stop and target.
     pub ambiguity: Option<Ambiguity>,
     /// What the rules say at a close is decided at the symbol's next close. Stops and targets are
@@ -93,6 +104,10 @@ pub struct Variations<'m> {
     layers: Vec<Variations<'m>>,
     /// Last clock bar of each session; empty when nothing is scheduled.
     session_ends: Vec<BarIndex>,
+    /// The further strategies of a schedule, on the same clock and the same accounts.
+    others: Vec<Variations<'m>>,
+    /// From which bar on which strategy decides: 0 is this one, n the one before number n of `others`.
+    changes: Vec<(BarIndex, usize)>,
 }
 
 impl<'m> Variations<'m> {
@@ -101,11 +116,39 @@ impl<'m> Variations<'m> {
     /// # Errors
     /// As [`crate::engine::backtest`].
     pub fn new(market: &'m Market, strategy: &'m Strategy) -> Result<Self> {
-        let prepared = Prepared::new(market, strategy)?;
+        Self::with_layers(market, Prepared::new(market, strategy)?)
+    }
+
+    /// The strategies of a schedule, one after the other, on one account.
+    ///
+    /// # Errors
+    /// As [`crate::engine::simulate_scheduled`].
+    pub fn through(market: &'m Market, stages: &'m [Stage]) -> Result<Self> {
+        let schedule = Schedule::new(market, stages)?;
+        let mut all = schedule.all.into_iter();
+        let first = all.next().ok_or_else(|| Error::msg("no stage"))?;
+        let others = all.map(|prepared| Self::with_layers(market, prepared));
+        Ok(Variations {
+            others: others.collect::<Result<_>>()?,
+            changes: schedule.changes,
+            ..Self::with_layers(market, first)?
+        })
+    }
+
+    fn with_layers(market: &'m Market, prepared: Prepared<'m>) -> Result<Self> {
         let layers = layers::prepared(&prepared)?.into_iter();
         let layers = layers.map(|layer| Self::of(market, layer, Vec::new()));
         let layers = layers.collect::<Result<_>>()?;
         Self::of(market, prepared, layers)
+    }
+
+    /// The same, every simulation of which is reported.
+    pub fn watched(mut self, progress: Progress<'m>) -> Self {
+        self.prepared.progress = progress;
+        let watch = |all: Vec<Self>| all.into_iter().map(|one| one.watched(progress)).collect();
+        self.others = watch(std::mem::take(&mut self.others));
+        self.layers = watch(std::mem::take(&mut self.layers));
+        self
     }
 
     fn of(market: &'m Market, prepared: Prepared<'m>, layers: Vec<Self>) -> Result<Self> {
@@ -152,6 +195,8 @@ impl<'m> Variations<'m> {
             accounts,
             layers,
             session_ends,
+            others: Vec::new(),
+            changes: Vec::new(),
         })
     }
 
@@ -172,6 +217,10 @@ impl<'m> Variations<'m> {
         run
     }
 
+    fn stages(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
+
     fn run_layers(&self, variation: &Variation) -> Run {
         let of_layer = |layer: &Self| {
             // A layer that decides more often has fewer days to decide on.
@@ -183,28 +232,44 @@ impl<'m> Variations<'m> {
             };
             (layer.strategy(&variation), layer.decides(&variation))
         };
-        let varied: Vec<_> = self.layers.iter().map(of_layer).collect();
-        let inputs = self.layers.iter().zip(&varied);
-        let inputs = inputs.filter_map(|(layer, (strategy, decides))| {
-            let account = layer.accounts.first()?;
-            Some(layer.input(account, strategy, decides, variation.one_bar_later))
+        let later = variation.one_bar_later;
+        let varied = self.stages().map(|stage| stage.layers.iter().map(of_layer));
+        let varied: Vec<Vec<_>> = varied.map(Iterator::collect).collect();
+        let parts = self.stages().zip(&varied).map(|(stage, varied)| {
+            let inputs = stage.layers.iter().zip(varied);
+            let inputs = inputs.filter_map(|(layer, (strategy, decides))| {
+                let account = layer.accounts.first()?;
+                Some(layer.input(account, strategy, decides, later))
+            });
+            Parts {
+                outer: &stage.prepared,
+                inputs: inputs.collect(),
+            }
         });
-        let parts = Parts {
-            outer: &self.prepared,
-            inputs: inputs.collect(),
-        };
-        Together::new(&parts, Under::files(Detail::Bare)).run(&[], &[])
+        let parts: Vec<Parts<'_>> = parts.collect();
+        let under = Under::files(Detail::Bare);
+        Together::new(&parts[0], under).run(&parts, &self.turns(later))
     }
 
     fn run_accounts(&self, variation: &Variation) -> Run {
-        let strategy = self.strategy(variation);
-        let decides = self.decides(variation);
+        let varied = self.stages();
+        let varied = varied.map(|stage| (stage.strategy(variation), stage.decides(variation)));
+        let varied: Vec<(Strategy, Vec<bool>)> = varied.collect();
+        let strategy = &varied[0].0;
+        let later = variation.one_bar_later;
         let mut all: Option<Run> = None;
-        for account in &self.accounts {
-            let input = self.input(account, &strategy, &decides, variation.one_bar_later);
-            let mut sim = Sim::new(&input, Decider::Rules, Detail::Bare);
+        for (at, account) in self.accounts.iter().enumerate() {
+            let inputs = self
+                .stages()
+                .zip(&varied)
+                .map(|(stage, (strategy, decides))| {
+                    stage.input(&stage.accounts[at], strategy, decides, later)
+                });
+            let inputs: Vec<Input<'_>> = inputs.collect();
+            let mut sim = Sim::new(&inputs[0], Decider::Rules, Detail::Bare);
             sim.ambiguity = strategy.stops.ambiguity;
-            let part = of_record(&self.prepared, sim.run(), None, Detail::Bare);
+            let record = sim.run_through(&self.changes(&inputs, later));
+            let part = of_record(&self.prepared, record, None, Detail::Bare);
             let symbol = account.symbols.first().map(|s| s.tape);
             let symbol = symbol.filter(|_| strategy.account.each);
             all = Some(match (all, symbol) {
@@ -214,6 +279,36 @@ impl<'m> Variations<'m> {
             });
         }
         all.unwrap_or_default()
+    }
+
+    /// Who reads what from which bar on.
+    fn changes<'i, 'a>(
+        &self,
+        inputs: &'i [Input<'a>],
+        later: bool,
+    ) -> Vec<(BarIndex, &'i Input<'a>)> {
+        let turns = self.turns(later).into_iter();
+        turns.map(|(bar, of)| (bar, &inputs[of])).collect()
+    }
+
+    /// Whose turn begins at which bar. What is said one bar later is said by who spoke the bar before.
+    fn turns(&self, later: bool) -> Vec<(BarIndex, usize)> {
+        let bars = usize::from(later);
+        let changes = self.changes.iter().map(|(bar, of)| (bar + bars, *of));
+        changes
+            .filter(|(bar, _)| *bar < self.prepared.end)
+            .collect()
+    }
+
+    /// Every strategy that decides, as its file has it, in order of their first turn: of a strategy of
+    /// layers these.
+    pub fn deciders(&self) -> impl Iterator<Item = &'m Strategy> {
+        self.stages().flat_map(|stage| {
+            let strategy = stage.prepared.strategy;
+            let alone = strategy.layers.is_empty().then_some(strategy);
+            let layers = strategy.layers.iter().map(|layer| &layer.strategy);
+            alone.into_iter().chain(layers)
+        })
     }
 
     /// Sessions (or bars) from one scheduled decision to the next, the median of the run: so many
@@ -250,8 +345,8 @@ impl<'m> Variations<'m> {
 
     fn strategy(&self, variation: &Variation) -> Strategy {
         let mut strategy = self.prepared.strategy.clone();
-        if let Some(costs) = variation.costs {
-            strategy.costs = costs.instead_of(&strategy.costs);
+        if let Some(change) = variation.costs {
+            strategy.costs = change.of(&strategy.costs);
         }
         if let Some(ambiguity) = variation.ambiguity {
             strategy.stops.ambiguity = ambiguity;
@@ -299,6 +394,7 @@ impl<'m> Variations<'m> {
         let prepared = &self.prepared;
         Input {
             strategy,
+            progress: prepared.progress,
             program: prepared.program.as_ref(),
             clock: &prepared.clock,
             intraday: prepared.market.interval.is_intraday(),

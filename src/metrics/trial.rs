@@ -42,6 +42,25 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// The trial of a span without a bar: no figures, no trades.
+    pub fn none() -> Trial {
+        const ABSENT: f64 = f64::NAN;
+        Trial {
+            total_return: ABSENT,
+            cagr: ABSENT,
+            volatility: ABSENT,
+            sharpe: ABSENT,
+            sortino: ABSENT,
+            max_drawdown: ABSENT,
+            calmar: ABSENT,
+            trades: 0,
+            entries: 0,
+            win_rate: ABSENT,
+            exposure: ABSENT,
+            blocks: Vec::new(),
+        }
+    }
+
     /// Keys of a row's figures, in its order.
     pub const KEYS: [&'static str; 10] = TRIAL_FIGURES;
 

@@ -226,7 +226,11 @@ impl Account {
             let bars = from(&self.epochs[k])..until.min(outline.span.end);
             if !bars.is_empty() {
                 let strategy = strategy.clone();
-                stages.push(Stage { bars, strategy });
+                stages.push(Stage {
+                    bars,
+                    strategy,
+                    held: Vec::new(),
+                });
             }
         }
         if stages.is_empty() {

@@ -7,7 +7,7 @@ use crate::execution::{Reason, Side};
 use crate::portfolio::income::Income;
 use crate::portfolio::tax::TaxEvent;
 use crate::portfolio::{
-    Entry, EntryKind, OptionBook, Position, Protection, Stream, Trade, TradeStatus,
+    Entry, EntryKind, OptionBook, Position, Protection, Stream, Trade, TradeStatus, settled_gain,
 };
 use crate::units::BarIndex;
 use std::collections::VecDeque;
@@ -389,7 +389,8 @@ impl Account {
         } else {
             position.entry_value - position.exit_value
         };
-        trade.pnl = gain - position.entry_fee - position.exit_fee;
+        let net = gain - position.entry_fee - position.exit_fee;
+        trade.pnl = settled_gain(net, position.money_in());
         trade.pnl_pct = trade.pnl / position.money_in();
         trade.exit_price = position.exit_value / position.exit_shares;
         // One fill closed it all: its price, not a quotient that may differ in the last bit.

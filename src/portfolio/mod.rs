@@ -18,7 +18,7 @@ pub use ledger::{Account, Booking};
 pub use option::{
     Campaign, ClosedPart, MarkedBy, OpenOption, OptionBook, OptionFill, OptionTrade, SaleDay,
 };
-pub use position::{Offset, Position, Protection};
+pub use position::{Offset, Position, Protection, settled_gain};
 pub use tax::{
     Liquidation, Lot, Realized, TaxBook, TaxEvent, YearSums, YearTax, assess, is_long_term,
 };

@@ -141,6 +141,20 @@ pub struct Position {
     pub first_target: Option<f64>,
 }
 
+/// Gains of a closed trade up to this share of the money put in are the rounding of its sums.
+const EVEN: f64 = 1e-12;
+
+/// What a closed trade gained, net of fees: exactly nothing where it is no more than the rounding of sums
+/// (shares sold where they were bought, over a split). Loop and kernel add up in their own order, so that the
+/// last bit would otherwise say whether such a trade was won.
+pub fn settled_gain(gain: f64, money_in: f64) -> f64 {
+    if gain.abs() <= EVEN * money_in.abs() {
+        0.0
+    } else {
+        gain
+    }
+}
+
 impl Position {
     /// `true` when nothing is held.
     pub fn is_flat(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::report::manifest::{
     self, Assumption, FileHash, Flags, LedgerCopy, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
-use crate::report::{csv, json, learning, pictures, taxes, walk_forward};
+use crate::report::{csv, json, learning, pictures, profile, taxes, walk_forward};
 use crate::strategy::{Rate, Strategy};
 use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};
@@ -96,6 +96,10 @@ fn tables_and_charts(
     if let Some(learned) = &market.learned {
         let fits = learning::csv(learned, summary.period.is_intraday);
         files.push(("fits.csv".to_string(), fits));
+    }
+    if let Some(profiled) = &summary.profiled {
+        let table = profile::csv(profiled, &summary.metrics);
+        files.push(("profile.csv".to_string(), table.into_bytes()));
     }
     if !run.each.is_empty() {
         let name = "equity_by_symbol.csv".to_string();

@@ -8,6 +8,7 @@ use crate::metrics::{Metrics, all};
 use crate::portfolio::Stream;
 use crate::report::learning;
 use crate::report::manifest::SCHEMA;
+use crate::report::profile;
 use crate::report::stress;
 use crate::report::summary::{Figures, Summary, Warning};
 use crate::report::taxes;
@@ -60,6 +61,9 @@ pub fn object(summary: &Summary, files: &[String]) -> Value {
     }
     if let Some(among) = &summary.among {
         map.extend(among_trials(among));
+    }
+    if let Some(profiled) = &summary.profiled {
+        map.insert("profile".to_string(), profile::object(profiled));
     }
     if let Some(tax) = &summary.tax {
         map.insert("tax".to_string(), taxes::object(tax));

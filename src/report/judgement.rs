@@ -135,7 +135,7 @@ fn lines(judgement: &Judgement) -> Vec<Line> {
     let trials = figure::grouped(judgement.trials as f64, 0);
     lines.push(line(
         "Trials, effective",
-        shown(&judgement.trials_effective, Unit::Bars),
+        shown(&judgement.trials_effective, effective_unit(judgement)),
         format!("independent ones among {trials}"),
     ));
     let sessions = figure::grouped(judgement.sessions as f64, 0);
@@ -216,6 +216,14 @@ fn p_value(value: &Value<f64>) -> String {
     value
         .as_ref()
         .map_or_else(|_| figure::ABSENT.to_owned(), |p| format!("{p:.3}"))
+}
+
+/// A few independent trials are told to a tenth, thousands are not known so well.
+fn effective_unit(judgement: &Judgement) -> Unit {
+    match judgement.trials_effective {
+        Ok(trials) if trials >= 1000.0 => Unit::Count,
+        _ => Unit::Bars,
+    }
 }
 
 fn shown(value: &Value<f64>, unit: Unit) -> String {

@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod paper;
 pub mod returns;
 pub mod pictures;
+pub mod profile;
 pub mod record;
 pub mod stress;
 pub mod summary;

@@ -5,10 +5,11 @@
 use crate::error::Result;
 use crate::market::show_time;
 use crate::metrics::bootstrap::Interval;
+use crate::metrics::profile::{Profile, Profiled};
 use crate::metrics::table::Table;
 use crate::metrics::{self, ClosedTrade, Inputs, Metric, Metrics};
 use crate::report::chart::{self, MonthReturn, Role, Series, TearSheet};
-use crate::report::{cell, figure, json, manifest};
+use crate::report::{cell, figure, json, manifest, profile};
 use serde_json::{Value, json};
 
 /// Width of a name and of a figure in the text.
@@ -35,6 +36,8 @@ pub struct Returns {
     pub metrics: Metrics,
     /// The benchmark's metrics, when the table has its returns.
     pub benchmark: Option<Metrics>,
+    /// The figures by another program's definitions, when they are asked for.
+    pub profiled: Option<Profiled>,
 }
 
 impl Returns {
@@ -56,8 +59,16 @@ impl Returns {
         Returns {
             metrics: metrics::compute(&inputs),
             benchmark,
+            profiled: None,
             table,
         }
+    }
+
+    /// The same with the figures by another program's definitions.
+    pub fn beside(mut self, profile: &'static Profile, trades: Option<&[ClosedTrade]>) -> Self {
+        let inputs = self.table.inputs(trades, metrics::bootstrap::SEED);
+        self.profiled = Some(Profiled::of(profile, &inputs));
+        self
     }
 
     /// The first and last moment in words; empty without rows.
@@ -102,6 +113,9 @@ impl Returns {
             ));
         }
         page.push_str(&self.absent());
+        if let Some(profiled) = &self.profiled {
+            page.push_str(&profile::text(profiled, &self.metrics));
+        }
         page
     }
 
@@ -155,12 +169,21 @@ impl Returns {
             let benchmarks = json!({ "benchmark": json::metrics(benchmark) });
             object.insert("benchmarks".to_owned(), benchmarks);
         }
+        if let (Some(profiled), Some(object)) = (&self.profiled, object.as_object_mut()) {
+            object.insert("profile".to_owned(), profile::object(profiled));
+        }
         object
     }
 
-    /// A row a metric: key, number (empty when absent), the benchmark's, and why it is absent.
+    /// A row a metric: key, number (empty when absent), the benchmark's, and why it is absent; then the
+    /// number by another program's definition in a column that has its name, when it is asked for.
     pub fn csv(&self) -> String {
-        let mut text = String::from("metric,value,benchmark,absent\n");
+        let mut text = String::from("metric,value,benchmark,absent");
+        if let Some(profiled) = &self.profiled {
+            text.push(',');
+            text.push_str(profiled.profile.name);
+        }
+        text.push('\n');
         for row in metrics::all() {
             let number = |m: &Metrics| m.get(row.key).map_or_else(String::new, cell::number);
             let theirs = self.benchmark.as_ref().map_or_else(String::new, number);
@@ -170,7 +193,12 @@ impl Returns {
                 false => reason.to_owned(),
             };
             let value = number(&self.metrics);
-            text.push_str(&format!("{},{value},{theirs},{reason}\n", row.key));
+            text.push_str(&format!("{},{value},{theirs},{reason}", row.key));
+            if let Some(profiled) = &self.profiled {
+                text.push(',');
+                text.push_str(&profiled.get(row.key).map_or_else(String::new, cell::number));
+            }
+            text.push('\n');
         }
         text
     }

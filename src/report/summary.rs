@@ -8,6 +8,7 @@ use crate::engine::{Ambiguous, LayerRun, Run, TaxReport, savings_of};
 use crate::execution::{Outcome, Reason};
 use crate::metrics::Metrics;
 use crate::metrics::caveats::Caveat;
+use crate::metrics::profile::Profiled;
 use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
@@ -156,6 +157,8 @@ pub struct Summary {
     pub among: Option<AmongTrials>,
     /// What its model learned, beside its rivals.
     pub learning: Option<Learning>,
+    /// Its figures by another program's definitions.
+    pub profiled: Option<Profiled>,
 }
 
 impl Summary {
@@ -191,6 +194,7 @@ impl Summary {
             stress: judged.stress.clone(),
             among: judged.among.clone(),
             learning: judged.learning.clone(),
+            profiled: judged.profiled.clone(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::report::cell;
 use crate::report::figure;
 use crate::report::judgement;
 use crate::report::learning;
+use crate::report::profile;
 use crate::report::stress;
 use crate::report::summary::Summary;
 use crate::report::taxes;
@@ -93,6 +94,10 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     let benchmarks = summary.benchmarks.iter();
     columns.extend(benchmarks.map(|one| (one.name.as_str(), &one.metrics)));
     figures(&mut page, &columns);
+    if let Some(profiled) = &summary.profiled {
+        page.text
+            .push_str(&profile::text(profiled, &summary.metrics));
+    }
     luck(&mut page, summary);
     each(&mut page, summary);
     layers(&mut page, summary);

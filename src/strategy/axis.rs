@@ -138,12 +138,11 @@ pub(super) fn axis_key(
     }
     if let Some((table, key)) = name.rsplit_once('.')
         && let Some(row) = vocabulary::find_table(table)
-        && !row.later
         && !FIXED_TABLES.contains(&table)
     {
         let known = match row.keys {
             Keys::Named(_) => table == "series",
-            Keys::Fixed(_) | Keys::Both(..) => row.find(key).is_some_and(|row| !row.later),
+            Keys::Fixed(_) | Keys::Both(..) => row.find(key).is_some(),
         };
         if known {
             return Ok(name.to_owned());
@@ -151,7 +150,7 @@ pub(super) fn axis_key(
     }
     let full = TABLES
         .iter()
-        .filter(|t| !t.later && !FIXED_TABLES.contains(&t.name))
+        .filter(|t| !FIXED_TABLES.contains(&t.name))
         .flat_map(|t| {
             t.rows()
                 .iter()

@@ -215,7 +215,7 @@ fn syntax_problem(error: &toml::de::Error, text: &str) -> Problem {
     }
 }
 
-/// All keys of the document, in file order, without those of unknown or later tables.
+/// All keys of the document, in file order, without those of unknown tables.
 fn walk<'a>(
     document: &DeTable<'a>,
     headings: &mut Vec<Heading>,
@@ -224,16 +224,13 @@ fn walk<'a>(
     let mut raws = Vec::new();
     for (name, value) in document {
         let (key, span) = (name.get_ref().as_ref(), name.span());
-        let is_list = matches!(value.get_ref(), DeValue::Array(_));
         match vocabulary::find_table(key).filter(|t| !t.name.is_empty()) {
             Some(table) => {
                 headings.push(Heading {
                     name: key.to_owned(),
                     span: span.clone(),
                 });
-                if table.later {
-                    problems.push(later(table, is_list).at(span).label("not yet"));
-                } else if table.repeated.is_some() {
+                if table.repeated.is_some() {
                     raws.extend(rows_of(table, &span, value, headings, problems));
                 } else if let DeValue::Table(inner) = value.get_ref() {
                     for (k, v) in inner {
@@ -380,18 +377,6 @@ fn below<'a>(
     Some(raws)
 }
 
-fn later(table: &Table, is_list: bool) -> Problem {
-    let name = match is_list {
-        true => format!("[[{}]]", table.name),
-        false => format!("[{}]", table.name),
-    };
-    Problem::new(format!(
-        "{name} is not yet part of papertape ({})",
-        table.about.to_lowercase()
-    ))
-    .help("this release runs strategies of [rules] [rank] [weights]; leave the table out")
-}
-
 fn unknown_table(name: &str, span: Range<usize>) -> Problem {
     let names = TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty());
     let problem = Problem::new(format!("there is no table [{name}]")).at(span);
@@ -402,7 +387,7 @@ fn unknown_table(name: &str, span: Range<usize>) -> Problem {
         None => {
             let known: Vec<String> = TABLES
                 .iter()
-                .filter(|t| !t.name.is_empty() && !t.later)
+                .filter(|t| !t.name.is_empty())
                 .map(Table::heading)
                 .collect();
             problem
@@ -440,10 +425,6 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
         }
         let (table, key) = full.rsplit_once('.').unwrap_or(("", full.as_str()));
         match vocabulary::find_table(table) {
-            Some(t) if t.later => {
-                let later = later(t, false);
-                problems.push(place.problem(later.message));
-            }
             None => {
                 let names = TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty());
                 let problem = place.problem(format!("there is no table [{table}]"));
@@ -532,13 +513,6 @@ fn check(raw: &Raw<'_>, source: &str, folder: &Path) -> std::result::Result<Give
         }
         Keys::Both(_, kind) if table.find(&raw.key).is_none() => kind,
         Keys::Fixed(_) | Keys::Both(..) => match table.find(&raw.key) {
-            Some(row) if row.later => {
-                return Err(raw
-                    .key_place
-                    .problem(format!("`{full}` is not yet part of papertape"))
-                    .label("not yet")
-                    .help("leave it out"));
-            }
             Some(row) => row.kind,
             None => return Err(unknown_key(raw, table)),
         },
@@ -619,7 +593,7 @@ fn unknown_key(raw: &Raw<'_>, table: &Table) -> Problem {
     let meant = |row: &&Key| row.aliases.iter().any(|a| a.eq_ignore_ascii_case(key));
     let elsewhere = TABLES
         .iter()
-        .find(|t| t.name != table.name && !t.later && t.find(key).is_some());
+        .find(|t| t.name != table.name && t.find(key).is_some());
     let near = nearest(key, table.rows().iter().map(|row| row.name));
     if let Some(row) = table.rows().iter().find(meant) {
         problem.help(format!("did you mean `{}`? ({})", row.name, row.about))

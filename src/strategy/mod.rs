@@ -512,6 +512,8 @@ pub struct Report {
     pub charts: bool,
     /// Equity axis.
     pub scale: ChartScale,
+    /// Whose metric definitions are printed beside ours.
+    pub profile: Option<String>,
 }
 
 /// `[walk_forward]`.

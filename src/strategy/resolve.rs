@@ -627,6 +627,7 @@ fn report(values: &Values<'_>) -> Report {
             "log" => ChartScale::Log,
             _ => ChartScale::Auto,
         },
+        profile: values.text("report.profile"),
     }
 }
 
@@ -1116,7 +1117,7 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
         }
     };
     let rows = values.rows();
-    let tables = TABLES.iter().filter(|t| !t.name.is_empty() && !t.later);
+    let tables = TABLES.iter().filter(|t| !t.name.is_empty());
     for table in tables.filter(|t| t.name != "sweep" && is_said(t.name)) {
         let names = match table.repeated {
             Some(_) => (0..rows.count(table.name))
@@ -1132,7 +1133,7 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
                 }
             }
             Keys::Fixed(keys) | Keys::Both(keys, _) => {
-                let keys = keys.iter().filter(|row| !row.later);
+                let keys = keys.iter();
                 let all = names
                     .iter()
                     .flat_map(|name| keys.clone().map(move |row| (name, row)));

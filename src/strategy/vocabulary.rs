@@ -109,8 +109,6 @@ pub struct Key {
     pub default: Fallback,
     /// What it does, one sentence without a full stop.
     pub about: &'static str,
-    /// It belongs to a later release: giving it is an error that says so.
-    pub later: bool,
     /// Names that people write instead.
     pub aliases: &'static [&'static str],
 }
@@ -135,8 +133,6 @@ pub struct Table {
     pub about: &'static str,
     /// Its keys.
     pub keys: Keys,
-    /// It belongs to a later release: giving it is an error that says so.
-    pub later: bool,
     /// It may stand in a file several times, `[[cashflow]]`: the key that gives each its name.
     pub repeated: Option<&'static str>,
 }
@@ -265,7 +261,6 @@ const fn key(name: &'static str, kind: Kind, default: Fallback, about: &'static 
         kind,
         default,
         about,
-        later: false,
         aliases: &[],
     }
 }
@@ -275,11 +270,6 @@ impl Key {
         self.aliases = aliases;
         self
     }
-
-    const fn later(mut self) -> Key {
-        self.later = true;
-        self
-    }
 }
 
 const fn table(name: &'static str, about: &'static str, keys: &'static [Key]) -> Table {
@@ -287,7 +277,6 @@ const fn table(name: &'static str, about: &'static str, keys: &'static [Key]) ->
         name,
         about,
         keys: Keys::Fixed(keys),
-        later: false,
         repeated: None,
     }
 }
@@ -317,14 +306,12 @@ pub static TABLES: &[Table] = &[
         name: "params",
         about: "Numbers with a name, for use in expressions",
         keys: Keys::Named(Kind::Number(from_to(f64::NEG_INFINITY, f64::INFINITY))),
-        later: false,
         repeated: None,
     },
     Table {
         name: "series",
         about: "Expressions with a name, for use in rules; drawn on the chart",
         keys: Keys::Named(Kind::Expression),
-        later: false,
         repeated: None,
     },
     table("model", "A forecast learned from the past", MODEL),
@@ -353,7 +340,6 @@ pub static TABLES: &[Table] = &[
         name: "sweep",
         about: "Which params and keys a sweep varies, and how it searches",
         keys: Keys::Both(SWEEP, Axis),
-        later: false,
         repeated: None,
     },
     table("tax", "Which taxes gains and income owe", TAX),
@@ -396,7 +382,6 @@ pub static TABLES: &[Table] = &[
         name: "monitor",
         about: "When a paper account raises an alarm",
         keys: Keys::Named(Kind::Expression),
-        later: false,
         repeated: None,
     },
 ];
@@ -1135,11 +1120,20 @@ const REPORT: &[Key] = &[
     ),
     key(
         "profile",
-        Text,
+        Choice(PROFILES),
         Unset("ours alone"),
         "Whose metric definitions are printed beside ours",
-    )
-    .later(),
+    ),
+];
+
+/// Programs whose definitions `metrics::profile` knows.
+pub const PROFILES: &[&str] = &[
+    "empyrical",
+    "pyfolio",
+    "quantstats",
+    "vectorbt",
+    "backtesting.py",
+    "lean",
 ];
 
 const TAX: &[Key] = &[

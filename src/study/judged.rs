@@ -1,21 +1,23 @@
 //! A run beside its benchmarks: the figures of each, the curves that charts draw, and what to beware
 //! of. Words and pictures are left to `report`.
 
-use crate::engine::{Outcome, Run, SymbolRun, flows_before};
+use crate::engine::{Outcome, Progress, Run, SymbolRun, flows_before};
 use crate::execution::Reason;
 use crate::market::{ActionKind, Market, date_of};
 use crate::metrics::bootstrap;
 use crate::metrics::caveats::{Caveat, CaveatInputs, caveats};
+use crate::metrics::profile::{Profiled, find_profile};
 use crate::metrics::trial::{by_session, sessions_of};
 use crate::metrics::{
-    ClosedTrade, Inputs, Metrics, Value, all, compute_only, drawdown_series, monthly_returns,
-    of_run, returns_of_account, returns_of_layer, returns_of_run, rolling_sharpe, yearly_returns,
+    ClosedTrade, Inputs, Metrics, OwnedInputs, Value, all, compute_only, drawdown_series,
+    monthly_returns, of_run, returns_of_account, returns_of_layer, returns_of_run, rolling_sharpe,
+    yearly_returns,
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
 use crate::study::learning::{Learning, learning};
 use crate::study::overfitting::{Sharpes, deflated_sharpe};
-use crate::study::stress::{Stress, stress};
+use crate::study::stress::{Stress, stress_watched};
 use crate::units::Micros;
 
 /// Calendar days in a year, on average.
@@ -46,6 +48,8 @@ pub struct Judged {
     pub among: Option<AmongTrials>,
     /// What its model learned, and what that was worth; `None` without a `[model]`.
     pub learning: Option<Learning>,
+    /// The run measured by another program's definitions; `None` without `[report] profile`.
+    pub profiled: Option<Profiled>,
 }
 
 /// A run among all trials ever made on its data.
@@ -109,6 +113,18 @@ pub struct Rolling {
 /// Measures a run and its benchmarks, puts it under stress, and says what to beware of; `seed` is
 /// the bootstrap's.
 pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) -> Judged {
+    judge_watched(market, strategy, outcome, (seed, Progress::default()))
+}
+
+/// The same, and `progress` is told of the bars that are simulated, see [`bars_to_simulate`].
+///
+/// [`bars_to_simulate`]: crate::study::bars_to_simulate
+pub fn judge_watched(
+    market: &Market,
+    strategy: &Strategy,
+    outcome: Outcome,
+    (seed, progress): (u64, Progress<'_>),
+) -> Judged {
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     // The run has learned from the same market, so there is nothing to report here.
     let learning = learning(market, strategy, &judged.outcome.run).unwrap_or_default();
@@ -117,7 +133,12 @@ pub fn judge(market: &Market, strategy: &Strategy, outcome: Outcome, seed: u64) 
         .extend(learning.iter().flat_map(Learning::caveats));
     Judged {
         learning,
-        stress: stress(market, strategy, &judged.outcome, &judged.metrics, seed),
+        stress: stress_watched(
+            market,
+            strategy,
+            (&judged.outcome, &judged.metrics),
+            (seed, progress),
+        ),
         ..judged
     }
 }
@@ -129,6 +150,11 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
     let reference = outcome.reference().map(returns_of_run);
     let metrics = of_run(run, reference.as_deref(), seed);
     let of_benchmark = |(name, run): &(String, Run)| (name.clone(), of_run(run, None, seed));
+    let profile = strategy.report.profile.as_deref().and_then(find_profile);
+    let profiled = profile.map(|profile| {
+        let owned = OwnedInputs::of(run);
+        Profiled::of(profile, &owned.borrow(run, reference.as_deref(), seed))
+    });
     let benchmarks = outcome.benchmarks.iter().map(of_benchmark).collect();
     let facts = facts(market, strategy, &outcome, &metrics);
     Judged {
@@ -141,6 +167,7 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
         stress: Stress::default(),
         among: None,
         learning: None,
+        profiled,
         metrics,
         benchmarks,
         outcome,

@@ -56,12 +56,6 @@ fn help_is_success_and_a_wrong_word_is_not() {
 }
 
 #[test]
-fn verbs_of_later_releases_are_unknown() {
-    assert_eq!(output(&["paper"]).status.code(), Some(2));
-    assert!(!stdout(&["--help"]).contains("\n  paper "));
-}
-
-#[test]
 fn color_is_for_terminals_or_for_those_who_ask() {
     let plain = output(&["shcema"]);
     assert!(!plain.stderr.contains(&0x1b), "no terminal, no colour");
@@ -132,8 +126,8 @@ fn the_schema_says_everything_in_every_format() {
         text.lines().all(|l| l.chars().count() <= 80),
         "fits 80 columns"
     );
-    for table in TABLES.iter().filter(|t| !t.later) {
-        for row in table.rows().iter().filter(|r| !r.later) {
+    for table in TABLES {
+        for row in table.rows() {
             assert!(text.contains(&format!("\n  {} ", row.name)), "{}", row.name);
             assert!(
                 csv.contains(&format!("\n{},{},", table.name, row.name)),
@@ -145,7 +139,7 @@ fn the_schema_says_everything_in_every_format() {
     for preset in COST_PRESETS {
         assert!(text.contains(preset.name));
     }
-    assert!(text.contains("Not yet part of papertape") && text.contains("walk_forward"));
+    assert!(text.contains("walk_forward"));
 }
 
 #[test]

@@ -198,13 +198,6 @@ fn holds(market: &Market, text: &str, count: usize) {
         let run = backtest(market, &of_point).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let trial = trials.measure(&point, None, Ask::Blocks).unwrap();
         let figures = of_run(&run, None, 42);
-        // Of a trade that gained nothing (sold where it was bought, over a split) the last bit says
-        // whether it won, and cash that grew by a table may differ in that bit.
-        let even = |t: &papertape::portfolio::Trade| t.pnl.abs() <= 1e-9 * t.shares * t.entry_price;
-        let win_rate = match run.trades.iter().any(even) {
-            true => figures.get("win_rate").unwrap_or(f64::NAN),
-            false => trial.win_rate,
-        };
         // An account without equity has no exposure in the table, whatever it holds.
         let own = run.each.iter().flat_map(|of| &of.equity);
         let is_ruined = run.equity.iter().chain(own).any(|e| *e <= 0.0);
@@ -213,7 +206,6 @@ fn holds(market: &Market, text: &str, count: usize) {
             false => trial.exposure,
         };
         let compared = papertape::metrics::trial::Trial {
-            win_rate,
             exposure,
             ..trial.clone()
         };

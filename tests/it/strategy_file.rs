@@ -167,7 +167,7 @@ fn an_empty_table_equals_its_defaults() {
     let mut text = String::from(RULE);
     for table in TABLES {
         // A table that may stand several times says something by standing there.
-        let is_one = !table.later && table.repeated.is_none();
+        let is_one = table.repeated.is_none();
         if is_one && !["", "rules", "rank", "weights", "tax", "tax.harvest"].contains(&table.name) {
             text.push_str(&format!("[{}]\n", table.name));
         }
@@ -405,9 +405,9 @@ fn assumptions_name_every_key_given_or_not() {
         "weights",
     ];
     let said = |name: &str| !name.is_empty() && !studies.contains(&name);
-    let is_one = |table: &Table| !table.later && table.repeated.is_none();
+    let is_one = |table: &Table| table.repeated.is_none();
     for table in TABLES.iter().filter(|t| is_one(t) && said(t.name)) {
-        for row in table.rows().iter().filter(|r| !r.later) {
+        for row in table.rows() {
             find(&format!("{}.{}", table.name, row.name));
         }
     }
@@ -808,19 +808,6 @@ const MISTAKES: &[Mistake] = &[
         "2013-01-02",
         "",
     ),
-    // Later releases.
-    (
-        "[options]\nstructure = \"wheel\"",
-        "[options] is not yet",
-        "options",
-        "",
-    ),
-    (
-        "[options.put]\ndelta = 0.3",
-        "[options] is not yet",
-        "options",
-        "",
-    ),
     (
         "[model]\nlearner = \"ridge\"",
         "[model] has no `features`",
@@ -1029,9 +1016,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[report]\nprofile = \"x\"",
-        "`report.profile` is not yet",
-        "profile",
-        "",
+        "report.profile",
+        "\"x\"",
+        "quantstats",
     ),
     // TOML itself.
     ("[rules]\nenter = rsi(14) < 30", "not TOML", "", "quotes"),
@@ -1323,7 +1310,6 @@ fn the_vocabulary_agrees_with_itself() {
                 _ => panic!("{}: a default of another kind", row.name),
             }
         }
-        assert_eq!(table.later, table.later && table.rows().is_empty());
         assert!(!matches!(table.keys, Keys::Named(_)) || !table.name.is_empty());
     }
 }
@@ -1346,7 +1332,7 @@ fn the_document_has_every_key_with_its_default() {
     let sections = sections(&page);
     let plain = |text: &str| text.replace(['`', '"'], "");
     let mut documented = 0;
-    for table in TABLES.iter().filter(|t| !t.later) {
+    for table in TABLES {
         let heading = match table.name {
             "" => "The top of the file".to_owned(),
             _ => format!("`{}`", table.heading()),
@@ -1355,7 +1341,7 @@ fn the_document_has_every_key_with_its_default() {
             .iter()
             .find(|(title, _)| title.starts_with(&heading))
             .unwrap_or_else(|| panic!("no section {heading}"));
-        for row in table.rows().iter().filter(|r| !r.later) {
+        for row in table.rows() {
             let name = format!("`{}`", row.name);
             let cells: Vec<&str> = lines
                 .iter()
@@ -1393,14 +1379,6 @@ fn the_document_has_every_key_with_its_default() {
     assert!(documented > 60);
     for preset in papertape::strategy::vocabulary::COST_PRESETS {
         assert!(page.contains(&format!("| `\"{}\"` |", preset.name)));
-    }
-    let (_, later) = sections.iter().find(|(t, _)| *t == "Not yet").unwrap();
-    let later = later.join(" ");
-    for table in TABLES {
-        assert!(!table.later || later.contains(&format!("[{}]", table.name)));
-        for row in table.rows().iter().filter(|r| r.later) {
-            assert!(later.contains(&format!("`{}.{}`", table.name, row.name)));
-        }
     }
 }
 

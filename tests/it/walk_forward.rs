@@ -330,7 +330,11 @@ fn a_change_of_parameters_is_traded_and_paid_for() {
     let closes: Vec<f64> = (0..10).map(|i| 100.0 + f64::from(i)).collect();
     let bars = Bars::of_closes(days(10), closes).unwrap();
     let market = Market::from_tapes(vec![("A".into(), bars)]).unwrap();
-    let stage = |bars: std::ops::Range<usize>, strategy: Strategy| Stage { bars, strategy };
+    let stage = |bars: std::ops::Range<usize>, strategy: Strategy| Stage {
+        bars,
+        strategy,
+        held: Vec::new(),
+    };
     let stages = [
         stage(1..5, strategy("close > 0", "close < 0")),
         stage(5..9, strategy("close < 0", "close > 0")),
@@ -633,7 +637,6 @@ fn what_an_account_cannot_change_is_refused() {
     let strategy = golden_cross("");
     let market = read_market(&strategy, false).unwrap();
     let refused = [
-        ("data.symbols", "AAPL,IBM", "one universe"),
         ("data.start", "2000-01-03,2001-01-02", "the windows say"),
         ("data.delist_after", "5,10", "one set of prices"),
         ("account.cash", "1000,2000", "when it is opened"),
@@ -704,6 +707,16 @@ fn the_verb_writes_a_folder_that_can_be_verified_and_made_again() {
     assert_eq!(object["schema"], 1);
     assert_eq!(walk["folds"].as_array().unwrap().len(), 15);
     assert_eq!(walk["trials"], 80);
+    // The box under the curve: every assumption, on the stitched account itself.
+    let lines = object["stress"]["lines"].as_array().unwrap();
+    assert_eq!(lines[0]["key"], "as_run");
+    assert_eq!(lines[0]["cagr"], object["metrics"]["cagr"]);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["key"] == "costs_doubled" && line["cagr"].is_number())
+    );
+    assert!(page.contains("Under stress"), "{page}");
     assert_eq!(walk["cpcv"]["paths"].as_array().unwrap().len(), 5);
     for fold in walk["folds"].as_array().unwrap() {
         assert!(fold["params"]["fast"].as_f64() < fold["params"]["slow"].as_f64());

@@ -12,7 +12,7 @@ use crate::execution::Side;
 use crate::execution::cost::{affordable, fee, slipped, whole_lots};
 use crate::execution::fill::{BarPrices, Levels, Touch, gapped, touched};
 use crate::market::Bars;
-use crate::portfolio::{Offset, Protection};
+use crate::portfolio::{Offset, Protection, settled_gain};
 use crate::rules::Values;
 use crate::strategy::{Amount, ClosedTrades, FillAt, Situation, Strategy, amount};
 use crate::units::BarIndex;
@@ -344,7 +344,8 @@ impl<'a> Walk<'a> {
         let value = held.shares * price;
         self.cash = self.cash + value - charge;
         // One fill opened it and one closes it, so that its share of both is all of them.
-        let pnl = value - held.entry_value - held.entry_fee - charge;
+        let net = value - held.entry_value - held.entry_fee - charge;
+        let pnl = settled_gain(net, held.entry_value + held.entry_fee);
         self.closed.add(pnl);
         self.counts.trades += 1;
         self.counts.wins += u32::from(pnl > 0.0);

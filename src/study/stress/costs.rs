@@ -1,13 +1,17 @@
 //! Costs doubled, and the cost at which nothing is left of the advantage.
 
-use crate::engine::{OtherCosts, Variation, savings_of};
+use crate::engine::{CostChange, Variation, savings_of};
 use crate::metrics::OwnedInputs;
+use crate::strategy::Costs;
 use crate::study::stress::{Found, StressLine, StressResult, Subject, line};
+use std::cell::Cell;
 
 /// Highest cost a side that is tried, as a fraction of the value traded.
 const HIGHEST: f64 = 0.1;
 /// A cost is found to this fraction of the value traded: a thousandth of a basis point.
 const PRECISION: f64 = 1e-7;
+/// Runs that a search is expected to take, at most; those of shipped strategies take up to so many.
+pub(super) const STEPS: u64 = 14;
 /// Runs of a search, which end long before.
 const STEPS_MAX: usize = 60;
 /// Basis points of a fraction.
@@ -36,17 +40,12 @@ pub(super) fn lines(subject: &Subject<'_>) -> [StressLine; 3] {
 
 fn doubled(subject: &Subject<'_>) -> Found {
     subject.traded()?;
-    let layers = subject.strategy.layers.iter().map(|layer| &layer.strategy);
-    let mut paid = match layers.len() {
-        0 => vec![&subject.strategy.costs],
-        _ => layers.map(|strategy| &strategy.costs).collect(),
-    };
-    paid.retain(|costs| OtherCosts::Doubled.instead_of(costs) != **costs);
-    if paid.is_empty() {
+    let pays = |costs: &Costs| CostChange::Twice.of(costs) != *costs;
+    if !subject.variations.deciders().any(|s| pays(&s.costs)) {
         return Err("the strategy pays no costs".to_owned());
     }
     Ok(subject.figures(&Variation {
-        costs: Some(OtherCosts::Doubled),
+        costs: Some(CostChange::Twice),
         ..Variation::default()
     }))
 }
@@ -55,11 +54,27 @@ fn doubled(subject: &Subject<'_>) -> Found {
 /// nothing and [`HIGHEST`].
 /// Source of the step: Dowell and Jarratt (1971), A modified regula falsi method ("Illinois").
 fn break_even(subject: &Subject<'_>, target: Option<f64>, name: &str) -> Found {
+    let simulated = Cell::new(0);
+    let found = searched(subject, target, name, &simulated);
+    // What was not needed is done, too.
+    let saved = STEPS.saturating_sub(simulated.get());
+    let bars = subject.run().equity.len() as u64 * subject.variations.accounts() as u64;
+    subject.progress.done(saved * bars);
+    found
+}
+
+fn searched(
+    subject: &Subject<'_>,
+    target: Option<f64>,
+    name: &str,
+    simulated: &Cell<u64>,
+) -> Found {
     subject.traded()?;
     let target = target.ok_or_else(|| "no benchmark".to_owned())?;
     let ahead = |cost: f64| {
+        simulated.set(simulated.get() + 1);
         let run = subject.variations.run(&Variation {
-            costs: Some(OtherCosts::Flat(cost)),
+            costs: Some(CostChange::Flat(cost)),
             ..Variation::default()
         });
         run.equity.last().map_or(0.0, |equity| equity - target)

@@ -9,10 +9,10 @@ mod costs;
 mod luck;
 mod random_entries;
 
-use crate::engine::{Outcome, Run, Variation, Variations};
+use crate::engine::{Outcome, Progress, Run, Stage, Variation, Variations, outline};
 use crate::market::Market;
 use crate::metrics::{Metrics, OwnedInputs, compute_only};
-use crate::strategy::{Ambiguity, Strategy};
+use crate::strategy::{Ambiguity, Every, Strategy};
 
 /// The figures of a line that is a run.
 const KEYS: [&str; 5] = ["total_return", "cagr", "sharpe", "max_drawdown", "trades"];
@@ -89,13 +89,15 @@ struct Subject<'a> {
     outcome: &'a Outcome,
     variations: Variations<'a>,
     seed: u64,
+    progress: Progress<'a>,
 }
 
 type Found = Result<StressResult, String>;
 
 /// Runs a strategy under every assumption. `outcome` is its run, `metrics` are the run's figures,
 /// and `seed` is that of the random entries. There are no lines for a run that is not the strategy's
-/// own over its own days, such as one that changes its parameters on the way.
+/// own over its own days; one that changes its parameters on the way is put under stress by
+/// [`stress_through`].
 pub fn stress(
     market: &Market,
     strategy: &Strategy,
@@ -103,11 +105,84 @@ pub fn stress(
     metrics: &Metrics,
     seed: u64,
 ) -> Stress {
+    let watched = (seed, Progress::default());
+    stress_watched(market, strategy, (outcome, metrics), watched)
+}
+
+/// The same, and `progress` is told of the bars that are simulated.
+pub(super) fn stress_watched(
+    market: &Market,
+    strategy: &Strategy,
+    found: (&Outcome, &Metrics),
+    watched: (u64, Progress<'_>),
+) -> Stress {
     // The run has compiled the same expressions over the same bars, so this fails only where rate
     // files have gone since.
-    let Ok(variations) = Variations::new(market, strategy) else {
-        return Stress::default();
+    match Variations::new(market, strategy) {
+        Ok(variations) => lines_of(strategy, found, variations, watched),
+        Err(_) => Stress::default(),
+    }
+}
+
+/// Bars that [`crate::engine::simulate`] and [`crate::study::judge`] go through, every simulation of them
+/// counted, as far as that can be told beforehand: what a search for a break-even cost saves is reported as
+/// done, and what only some runs need (both other ways to settle ambiguous bars) is left out.
+///
+/// # Errors
+/// As [`crate::engine::backtest`].
+pub fn bars_to_simulate(market: &Market, strategy: &Strategy) -> crate::error::Result<u64> {
+    let outline = outline(market, strategy)?;
+    let bars = outline.span.len() as u64;
+    let accounts = match strategy.account.each {
+        true => outline.universe.len() as u64,
+        false => 1,
     };
+    let wanted = &strategy.benchmark;
+    let benchmarks =
+        wanted.symbols.len() + usize::from(wanted.universe) + usize::from(!wanted.blend.is_empty());
+    let every = match (&strategy.rank, &strategy.weights) {
+        (Some(rank), _) => rank.every,
+        (_, Some(weights)) => weights.every.unwrap_or(Every::Bar),
+        (None, None) => strategy.rules.every,
+    };
+    let days = match every {
+        Every::Bar | Every::Day => 0,
+        Every::Week => 5,
+        Every::Month => 21,
+        Every::Quarter => 63,
+        Every::Year => 252,
+    };
+    // The run; itself, one bar later and at twice the costs; both searches; each day of a schedule.
+    let own = 1 + 3 + 2 * costs::STEPS + days;
+    Ok(bars * (accounts * own + benchmarks as u64))
+}
+
+/// The same for strategies that decide one after the other on one account, as a walk forward has them: every
+/// assumption changes all of them, and when each has its turn stays as it is.
+pub fn stress_through(
+    market: &Market,
+    stages: &[Stage],
+    outcome: &Outcome,
+    metrics: &Metrics,
+    seed: u64,
+) -> Stress {
+    let watched = (seed, Progress::default());
+    match (stages.first(), Variations::through(market, stages)) {
+        (Some(first), Ok(variations)) => {
+            lines_of(&first.strategy, (outcome, metrics), variations, watched)
+        }
+        _ => Stress::default(),
+    }
+}
+
+/// Every line, when the variations' run is the one that is asked about.
+fn lines_of(
+    strategy: &Strategy,
+    (outcome, metrics): (&Outcome, &Metrics),
+    variations: Variations<'_>,
+    (seed, progress): (u64, Progress<'_>),
+) -> Stress {
+    let variations = variations.watched(progress);
     let (run, own) = (&outcome.run, variations.run(&Variation::default()));
     if own.time != run.time || own.equity != run.equity {
         return Stress::default();
@@ -117,6 +192,7 @@ pub fn stress(
         outcome,
         variations,
         seed,
+        progress,
     };
     let values = KEYS.iter().filter_map(|key| metrics.entry(key)).cloned();
     let as_run = Metrics {

@@ -8,7 +8,7 @@
 
 use crate::engine::Placement;
 use crate::portfolio::{PositionSide, Trade, TradeStatus};
-use crate::strategy::FillAt;
+use crate::strategy::{FillAt, Strategy};
 use crate::study::stream::Stream;
 use crate::study::stress::{Found, StressLine, StressResult, Subject, line};
 
@@ -46,6 +46,14 @@ fn beaten(subject: &Subject<'_>) -> Found {
     }
     if !subject.strategy.layers.is_empty() {
         return Err("layers move money among them, entries drawn at random do not".to_owned());
+    }
+    let mut all = subject.variations.deciders();
+    let is_like = |other: &Strategy| {
+        let own = subject.strategy;
+        (&own.costs, own.fill.at, own.size.lot) == (&other.costs, other.fill.at, other.size.lot)
+    };
+    if !all.all(is_like) {
+        return Err("costs, lots or the time of fills change on the way".to_owned());
     }
     let run = subject.run();
     if run.flows.iter().any(|flow| *flow != 0.0) {

@@ -35,21 +35,21 @@ pub fn count(
     counter.finished()
 }
 
-/// Adds points of one market, each with its Sharpe ratio a year (0 where it has none), to the ledger
-/// in `folder` and says what that then holds.
+/// Adds points, each with its Sharpe ratio a year (0 where it has none), to the ledgers in `folder` and says
+/// what these then hold: points of `market`, else each of its own, which is read again.
 ///
 /// # Errors
 /// As [`count`].
 pub fn count_points(
     field: &Field,
-    market: &Market,
+    market: Option<&Market>,
     points: impl Iterator<Item = (u64, f64)>,
     folder: &Path,
 ) -> Result<AllTrials> {
     let mut counter = Counter::new(field, folder);
     for (index, sharpe) in points {
         let id = index / field.space.points_a_market();
-        if !counter.markets.contains_key(&id) {
+        if let Some(market) = market.filter(|_| !counter.markets.contains_key(&id)) {
             counter.open(id, market)?;
         }
         counter.add(index, sharpe)?;

@@ -3,7 +3,7 @@
 //! How a combination is measured is left to the trials, what windows there are to the walk. The best
 //! is the first of those with the best figure, so that the number of threads changes nothing.
 
-use crate::engine::{Run, Stage, backtest_over};
+use crate::engine::{Run, Stage, backtest_over, outline, simulate_scheduled_bare};
 use crate::error::{Error, Problem, Result};
 use crate::market::Market;
 use crate::metrics::trial::Trial;
@@ -12,9 +12,11 @@ use crate::study::batch::each;
 use crate::study::overfitting::Sharpes;
 use crate::study::sweep::{AllTrials, Choice, Field, Points, Watch, count_points};
 use crate::study::trials::{Ask, Trials};
+use crate::study::walk_forward::Walk;
 use crate::units::{BarIndex, Micros};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Combinations that one thread measures before it asks for more.
@@ -29,14 +31,24 @@ pub struct Candidates<'m> {
     /// The combinations' numbers in the field's space, ascending.
     points: Vec<u64>,
     varied: Vec<Varied>,
+    /// What all combinations trade together, when symbols vary.
+    union: Option<Union>,
+}
+
+/// The one account of combinations that trade different symbols.
+struct Union {
+    /// The strategy with all their symbols.
+    strategy: Strategy,
+    /// Moments at which any of these has a bar.
+    clock: Arc<Vec<Micros>>,
+    /// Clock bars of the run.
+    span: Range<BarIndex>,
+    /// Every symbol has a bar at each of them.
+    is_one_clock: bool,
 }
 
 /// Keys that no window may choose, the first that fits, and why.
-const FIXED: [(&str, &str); 9] = [
-    (
-        "data.symbols",
-        "one account trades one universe from end to end; walk each symbol on its own",
-    ),
+const FIXED: [(&str, &str); 8] = [
     ("data.start", "the windows say which days are trained on"),
     ("data.end", "the windows say which days are trained on"),
     (
@@ -108,6 +120,8 @@ impl<'m> Candidates<'m> {
     ///
     /// # Errors
     /// Axes that change the data or the account, and strategies that do not compile.
+    ///
+    /// Where `data.symbols` varies, the market holds all symbols, those of [`whole`].
     pub fn new(field: &'m Field, market: &'m Market, choice: &Choice) -> Result<Self> {
         check_axes(field)?;
         let space = &field.space;
@@ -134,6 +148,7 @@ impl<'m> Candidates<'m> {
             values: axis.values.iter().map(|v| v.text.clone()).collect(),
         });
         Ok(Candidates {
+            union: Union::of(field, market, &groups)?,
             field,
             market,
             groups,
@@ -177,6 +192,9 @@ impl<'m> Candidates<'m> {
 
     /// Moments of the clock's bars; none without a combination.
     pub fn clock(&self) -> &[Micros] {
+        if let Some(union) = &self.union {
+            return &union.clock;
+        }
         self.groups
             .first()
             .map_or(&[], |(_, trials)| trials.clock())
@@ -184,6 +202,9 @@ impl<'m> Candidates<'m> {
 
     /// Clock bars of the run.
     pub fn span(&self) -> Range<BarIndex> {
+        if let Some(union) = &self.union {
+            return union.span.clone();
+        }
         self.groups
             .first()
             .map_or(0..0, |(_, trials)| trials.span())
@@ -195,16 +216,42 @@ impl<'m> Candidates<'m> {
     /// Values that an expression refuses.
     pub fn measure(&self, at: usize, span: &Range<BarIndex>) -> Result<Trial> {
         let (trials, params) = self.trial(at);
-        trials.measure(&params, Some(span.clone()), Ask::Figures)
+        match self.own(trials, span) {
+            Some(own) => trials.measure(&params, Some(own), Ask::Figures),
+            None => Ok(Trial::none()),
+        }
     }
 
     /// Session returns of a combination over a span.
     ///
     /// # Errors
-    /// As [`Candidates::measure`].
+    /// As [`Candidates::measure`]; and symbols that vary and have different days.
     pub fn returns(&self, at: usize, span: &Range<BarIndex>) -> Result<Vec<f64>> {
         let (trials, params) = self.trial(at);
-        trials.returns(&params, Some(span.clone()))
+        if self.union.as_ref().is_some_and(|union| !union.is_one_clock) {
+            return Err(Error::new(
+                Problem::new("the symbols that vary have bars on different days")
+                    .at_column("sweep.data.symbols")
+                    .help("leave --cpcv out, or bound the run with data.start and data.end to days that all have"),
+            ));
+        }
+        match self.own(trials, span) {
+            Some(own) => trials.returns(&params, Some(own)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// A span of the clock as bars of the clock of some trials, which has fewer where their symbols lack bars.
+    /// `None` when it has none of them.
+    fn own(&self, trials: &Trials<'_>, span: &Range<BarIndex>) -> Option<Range<BarIndex>> {
+        let Some(union) = &self.union else {
+            return Some(span.clone());
+        };
+        let (clock, whole) = (trials.clock(), trials.span());
+        let (first, last) = (union.clock[span.start], union.clock[span.end - 1]);
+        let start = clock.partition_point(|t| *t < first).max(whole.start);
+        let end = clock.partition_point(|t| *t <= last).min(whole.end);
+        (start < end).then_some(start..end)
     }
 
     /// The strategy of a combination.
@@ -229,20 +276,50 @@ impl<'m> Candidates<'m> {
     /// A ledger that cannot be read or written.
     pub fn count(&self, sharpes: &[f64], folder: &Path) -> Result<AllTrials> {
         let points = self.points.iter().copied().zip(sharpes.iter().copied());
-        count_points(self.field, self.market, points, folder)
+        // Symbols that vary are counted on their own data, as a sweep counts them.
+        let market = self.union.is_none().then_some(self.market);
+        count_points(self.field, market, points, folder)
     }
 
     /// A combination's turn in a schedule.
     pub(super) fn stage(&self, at: usize, bars: Range<BarIndex>) -> Stage {
+        let strategy = self.strategy(at);
+        let Some(union) = &self.union else {
+            return Stage {
+                bars,
+                strategy,
+                held: Vec::new(),
+            };
+        };
+        let held = strategy.data.symbols.clone();
+        let mut of_all = Strategy {
+            data: union.strategy.data.clone(),
+            ..strategy
+        };
+        // As many positions as it had symbols when it was trained.
+        let most = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        of_all.size.max_positions.get_or_insert(most);
         Stage {
             bars,
-            strategy: self.strategy(at),
+            strategy: of_all,
+            held,
         }
+    }
+
+    /// Who decided when: what a finished walk's one account was simulated with.
+    pub fn stages(&self, walk: &Walk) -> Vec<Stage> {
+        let folds = walk.folds.iter();
+        folds
+            .map(|fold| self.stage(fold.chosen, fold.window.test.clone()))
+            .collect()
     }
 
     /// Equity, orders and trades of a combination over a span.
     pub(super) fn run(&self, at: usize, span: &Range<BarIndex>) -> Result<Run> {
-        backtest_over(self.market, &self.strategy(at), Some(span.clone()))
+        match &self.union {
+            None => backtest_over(self.market, &self.strategy(at), Some(span.clone())),
+            Some(_) => simulate_scheduled_bare(self.market, &[self.stage(at, span.clone())]),
+        }
     }
 
     /// The market that all of them trade.
@@ -285,7 +362,11 @@ impl<'m> Candidates<'m> {
             let (trials, _) = self.trial(chunk.start + measured.len());
             let params: Vec<Vec<usize>> = group.iter().map(|i| self.field.params_of(*i)).collect();
             let params: Vec<&[usize]> = params.iter().map(Vec::as_slice).collect();
-            for trial in trials.measure_each(&params, Some(span), Ask::Figures) {
+            let Some(own) = self.own(trials, span) else {
+                measured.extend(params.iter().map(|_| Trial::none()));
+                continue;
+            };
+            for trial in trials.measure_each(&params, Some(&own), Ask::Figures) {
                 measured.push(trial?);
             }
         }
@@ -387,18 +468,79 @@ impl<'m> Candidates<'m> {
     }
 }
 
+/// The strategy of a field with every symbol that any of its combinations may hold: what a walk reads the data
+/// of, and what its one account trades.
+///
+/// # Errors
+/// Values of `data.symbols` that the key refuses.
+pub fn whole(field: &Field) -> Result<Strategy> {
+    let mut strategy = field.strategy.clone();
+    let axes = &field.space.axes;
+    let Some(at) = axes.iter().position(|axis| axis.key == SYMBOLS) else {
+        return Ok(strategy);
+    };
+    let mut point = vec![0; axes.len()];
+    let mut symbols = Vec::new();
+    for value in 0..axes[at].values.len() {
+        point[at] = value;
+        symbols.extend(field.strategy_of(field.space.index(&point))?.data.symbols);
+    }
+    symbols.sort_unstable();
+    symbols.dedup();
+    let mut lines = strategy.assumptions.iter_mut();
+    if let Some((_, value, given)) = lines.find(|(key, ..)| key == SYMBOLS) {
+        (*value, *given) = (format!("{symbols:?}"), true);
+    }
+    strategy.data.symbols = symbols;
+    Ok(strategy)
+}
+
+/// The axis that lets a window choose what it trades.
+const SYMBOLS: &str = "data.symbols";
+
+impl Union {
+    /// `None` when symbols do not vary.
+    fn of(field: &Field, market: &Market, groups: &[(u64, Trials<'_>)]) -> Result<Option<Union>> {
+        if field.space.axes.iter().all(|axis| axis.key != SYMBOLS) {
+            return Ok(None);
+        }
+        let strategy = whole(field)?;
+        if strategy.account.each {
+            return Err(Error::new(
+                Problem::new("`data.symbols` varies, and every symbol has an account of its own")
+                    .in_file(&strategy.source.name)
+                    .at_column("account.each")
+                    .help(
+                        "a walk has one account that changes what it holds: leave account.each out",
+                    ),
+            ));
+        }
+        let outline = outline(market, &strategy)?;
+        let is_one_clock = groups
+            .iter()
+            .all(|(_, trials)| trials.clock() == outline.clock.as_slice());
+        Ok(Some(Union {
+            clock: outline.clock,
+            span: outline.span,
+            is_one_clock,
+            strategy,
+        }))
+    }
+}
+
 /// What varies must be what an account can change while it runs.
 fn check_axes(field: &Field) -> Result<()> {
     let axes = field.space.axes.iter();
     let problems: Vec<Problem> = axes
         .filter_map(|axis| {
-            let (_, why) = FIXED.iter().find(|(key, _)| axis.key.starts_with(key))?;
+            let is_fixed = |(key, _): &&(&str, &str)| axis.key.starts_with(key) && axis.key != SYMBOLS;
+            let (_, why) = FIXED.iter().find(is_fixed)?;
             let problem = Problem::new(format!(
                 "`{}` cannot change in the middle of a walk: {why}",
                 axis.key
             ));
             Some(problem.in_file(axis.origin.as_str()).help(
-                "vary parameters, rules, sizes, stops, fills or costs; `sweep` takes this axis",
+                "vary parameters, symbols, rules, sizes, stops, fills or costs; `sweep` takes this axis",
             ))
         })
         .collect();

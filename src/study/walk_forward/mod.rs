@@ -11,7 +11,7 @@ mod crossed;
 mod parts;
 mod windows;
 
-pub use candidates::{Candidates, Objective, Varied};
+pub use candidates::{Candidates, Objective, Varied, whole};
 pub use crossed::{Crossed, Crossing, Path, SPLITS_MAX, Split, crossed};
 pub use parts::WalkPart;
 pub use windows::{Window, Windows};

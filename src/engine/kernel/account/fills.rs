@@ -7,7 +7,7 @@ use crate::execution::fill::{
     BarPrices, Touch, limit_gapped, limit_touched, stop_gapped, stop_touched,
 };
 use crate::execution::{OrderType, Reason, Side};
-use crate::portfolio::Protection;
+use crate::portfolio::{Protection, settled_gain};
 use crate::strategy::{AccountKind, FillAt};
 use crate::units::{BarIndex, DAY_MICROS};
 
@@ -393,7 +393,8 @@ impl Account<'_> {
         } else {
             position.entry_value - position.exit_value
         };
-        let pnl = gain - position.entry_fee - position.exit_fee;
+        let net = gain - position.entry_fee - position.exit_fee;
+        let pnl = settled_gain(net, position.entry_value + position.entry_fee);
         *position = Position::default();
         self.held.retain(|&s| s != slot);
         self.closed.add(pnl);
