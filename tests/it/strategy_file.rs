@@ -296,6 +296,7 @@ rate = 0.01
 [report]
 charts = false
 scale = "log"
+profile = "backtesting.py"
 "#;
     let s = parse(text).unwrap();
     assert_eq!(
@@ -370,6 +371,7 @@ scale = "log"
     );
     assert!(!s.benchmark.universe && !s.benchmark.cash);
     assert_eq!((s.report.charts, s.report.scale), (false, ChartScale::Log));
+    assert_eq!(s.report.profile.as_deref(), Some("backtesting.py"));
     // Every key of every table was given above, so the assumptions hold nothing defaulted.
     let missing: Vec<_> = s.assumptions.iter().filter(|a| !a.2).collect();
     assert_eq!(
@@ -1015,9 +1017,9 @@ const MISTAKES: &[Mistake] = &[
         "cashflow.0",
     ),
     (
-        "[report]\nprofile = \"x\"",
+        "[report]\nprofile = \"quantstat\"",
         "report.profile",
-        "\"x\"",
+        "\"quantstat\"",
         "quantstats",
     ),
     // TOML itself.

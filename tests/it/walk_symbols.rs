@@ -52,8 +52,12 @@ fn strategy(more: &str) -> Strategy {
 }
 
 fn walk(market: &Market, strategy: &Strategy, symbols: &str) -> (Walk, Run) {
+    walk_over(market, strategy, ("data.symbols", symbols))
+}
+
+fn walk_over(market: &Market, strategy: &Strategy, (key, values): (&str, &str)) -> (Walk, Run) {
     let mut strategy = strategy.clone();
-    strategy.vary("data.symbols", symbols).unwrap();
+    strategy.vary(key, values).unwrap();
     let field = Field::new(strategy, Overrides::default(), Some(1), false).unwrap();
     let choice = Choice::of(&field.space, field.strategy.sweep.method, None, 1).unwrap();
     let candidates = Candidates::new(&field, market, &choice).unwrap();
@@ -142,7 +146,7 @@ fn one_symbol_to_choose_from_is_the_walk_on_that_symbol() {
         },
         ..strategy(sizes)
     };
-    let (_, plain) = walk(&market, &alone, "B");
+    let (_, plain) = walk_over(&market, &alone, ("size.value", "0.5"));
     assert_eq!(chosen.equity, plain.equity);
     assert_eq!(chosen.orders, plain.orders);
 }

@@ -67,12 +67,9 @@ fn every_bar_of_every_simulation_is_reported_in_small_parts() {
         assert_eq!(judged.metrics, unwatched.metrics);
         let all: u64 = of_run.iter().chain(&*told.lock().unwrap()).sum();
         let expected = bars_to_simulate(&market, &strategy).unwrap();
-        // Bars that reached both stop and target take two more runs, which nobody can tell beforehand.
-        let more = 4 * BARS as u64;
-        assert!(
-            (expected..=expected + more).contains(&all),
-            "{all} of {expected}"
-        );
+        // Bars that reached both stop and target take more runs, which nobody can tell beforehand.
+        let ratio = all as f64 / expected as f64;
+        assert!((1.0..1.25).contains(&ratio), "{all} of {expected}");
     }
 }
 

@@ -257,14 +257,11 @@ static QUANTSTATS: [Definition; 24] = [
     row(
         ("cvar_95", "conditional_value_at_risk"),
         Fraction,
-        "mean of the r below value_at_risk",
+        "mean(r) - sd(r) * normal density at z(0.05) / 0.05",
         |p| {
-            let limit = normal_quantile_of(tail(p)?, normal_quantile(0.05));
-            let sorted = p.sorted()?;
-            match sorted.partition_point(|r| *r < limit) {
-                0 => Err(Absent::new("no return below the value at risk")),
-                worst => Ok(moments::mean(&sorted[..worst])),
-            }
+            let z = normal_quantile(0.05);
+            let density = libm::exp(-z * z / 2.0) / (2.0 * std::f64::consts::PI).sqrt();
+            Ok(normal_quantile_of(tail(p)?, -density / 0.05))
         },
     ),
     row(

@@ -11,7 +11,7 @@ const HIGHEST: f64 = 0.1;
 /// A cost is found to this fraction of the value traded: a thousandth of a basis point.
 const PRECISION: f64 = 1e-7;
 /// Runs that a search is expected to take, at most; those of shipped strategies take up to so many.
-pub(super) const STEPS: u64 = 14;
+pub(super) const STEPS: u64 = 20;
 /// Runs of a search, which end long before.
 const STEPS_MAX: usize = 60;
 /// Basis points of a fraction.
