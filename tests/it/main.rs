@@ -34,6 +34,7 @@ mod load_fuzz;
 mod metrics;
 mod model;
 mod options_account;
+mod option_indices;
 mod overfit_verb;
 mod overfitting;
 mod price_verb;
