@@ -215,11 +215,14 @@ fn underlying(
         median_variance: surface::expanding_median_variance(&volatility),
         volatility,
         dividends,
-        surface: match (terms.pricing.skew, is_index) {
-            (false, _) => Surface::Flat,
-            (true, true) => Surface::INDEX,
-            (true, false) => Surface::STOCK,
-        },
+        surface: moved(
+            match (terms.pricing.skew, is_index) {
+                (false, _) => Surface::Flat,
+                (true, true) => Surface::INDEX,
+                (true, false) => Surface::STOCK,
+            },
+            terms.pricing.level_shift,
+        ),
         half_spread: terms
             .fill
             .half_spread_pct
@@ -230,6 +233,13 @@ fn underlying(
             time: SettlementTime::Pm,
         },
     })
+}
+
+fn moved(surface: Surface, shift: f64) -> Surface {
+    match shift {
+        0.0 => surface,
+        shift => surface.shifted(shift),
+    }
 }
 
 /// Funds whose options trade as narrowly as an index's.
