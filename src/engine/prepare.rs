@@ -225,7 +225,7 @@ impl<'m> Prepared<'m> {
             self.interest = growth(&self.clock, &cash);
         }
         if let Some(index) = &strategy.data.dividend_yield {
-            self.index_yield = growth(&self.clock, &rate(index)?);
+            self.index_yield = simple(&self.clock, &rate(index)?);
         }
         let (calendar, interval) = (self.market.calendar, self.market.interval);
         if let Some(tax) = &strategy.tax {
@@ -736,6 +736,15 @@ fn growth(clock: &[Micros], rates: &DatedRate) -> Vec<f64> {
             last.2
         })
         .collect()
+}
+
+/// `yield x days / 365` for the calendar days since the bar before: a dividend yield is what is paid
+/// over the price, so that 2% pays 2% of a price that stands still. 0 for the first bar.
+fn simple(clock: &[Micros], yields: &DatedRate) -> Vec<f64> {
+    let days = |from: Micros, to: Micros| to.div_euclid(DAY_MICROS) - from.div_euclid(DAY_MICROS);
+    let paid = clock.windows(2);
+    let paid = paid.map(|w| yields.at(w[1]) * days(w[0], w[1]) as f64 / 365.0);
+    clock.first().map(|_| 0.0).into_iter().chain(paid).collect()
 }
 
 /// Corporate actions of the account's symbols at the clock bars on which they take effect: the

@@ -11,6 +11,7 @@
 
 pub mod bootstrap;
 pub mod caveats;
+pub mod options;
 pub mod profile;
 pub mod table;
 pub mod trial;

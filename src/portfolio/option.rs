@@ -27,6 +27,8 @@ pub enum MarkedBy {
 /// The day of the sale or purchase of an option, as its figures need it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SaleDay {
+    /// Price a share that was received or paid, before any later change of the number.
+    pub premium: f64,
     /// Strike, before any split since.
     pub strike: f64,
     /// Price of the underlying.

@@ -13,6 +13,7 @@
 //! | `surface` | the volatility of a strike when only an index of volatility is known |
 //! | `early` | whether a call is exercised before the stock goes ex dividend |
 //! | `income` | what writing an option yields, by the usual words |
+//! | `payoff` | what a structure of shares and options pays at expiration |
 //! | `normal` | the normal distribution |
 //!
 //! [`value`], [`price`] and [`implied_volatility`] choose by the style of the option. What was
@@ -24,6 +25,7 @@ pub mod early;
 pub mod implied_vol;
 pub mod income;
 pub mod normal;
+pub mod payoff;
 pub mod surface;
 pub mod tree;
 

@@ -9,7 +9,9 @@ use crate::report::manifest::{
     self, Assumption, FileHash, Flags, LedgerCopy, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
-use crate::report::{csv, json, learning, pictures, profile, taxes, walk_forward};
+use crate::report::{
+    chart, csv, json, learning, options, pictures, profile, taxes, walk_forward,
+};
 use crate::strategy::{Rate, Strategy};
 use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};
@@ -118,9 +120,18 @@ fn tables_and_charts(
         files.push(("tax.csv".to_string(), taxes::tax_csv(tax)));
         files.push(("lots.csv".to_string(), taxes::lots_csv(run, tax)));
     }
+    if let Some(page) = &summary.options {
+        let rolls = options::rolls_csv(run, &page.figures);
+        files.push(("options.csv".to_string(), options::options_csv(run)));
+        files.push(("rolls.csv".to_string(), rolls));
+        files.push(("campaigns.csv".to_string(), options::campaigns_csv(run)));
+    }
     if strategy.report.charts {
         let drawn = series(market, strategy, run);
         files.extend(pictures::of_run(summary, judged, market, &drawn)?);
+        if let Some(chart) = options::options_chart(strategy, summary, run, market) {
+            files.push(("options.png".to_string(), chart::options(&chart)?));
+        }
     }
     Ok(files)
 }

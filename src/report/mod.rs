@@ -13,6 +13,7 @@ pub mod json;
 pub mod judgement;
 pub mod learning;
 pub mod manifest;
+pub mod options;
 pub mod paper;
 pub mod returns;
 pub mod pictures;

@@ -13,6 +13,7 @@ use crate::report::chart::{
 use crate::report::figure;
 use crate::report::judgement;
 use crate::report::learning;
+use crate::report::options;
 use crate::report::stress;
 use crate::report::summary::Summary;
 use crate::report::text::stream_label;
@@ -248,6 +249,15 @@ pub(crate) fn typeset(figure: &str) -> String {
     figure.replace('-', "−")
 }
 
+/// The same in a sentence, whose hyphens and dates stay as they are.
+pub(crate) fn typeset_numbers(words: &str) -> String {
+    let word = |word: &str| match word.strip_prefix('-') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => format!("−{rest}"),
+        _ => word.to_string(),
+    };
+    words.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn sharpe_note(metrics: &Metrics) -> String {
     match (metrics.get("sharpe_low"), metrics.get("sharpe_high")) {
         (Some(low), Some(high)) => format!("90%: {low:.2} to {high:.2}"),
@@ -362,7 +372,7 @@ fn below(series: &[&DrawnSeries], bars: Range<usize>) -> Vec<SubPanel> {
 }
 
 /// What prices of each bar before `to` are divided by to be in the money of the last one.
-fn scale(market: &Market, tape: usize, to: usize) -> Vec<f64> {
+pub(crate) fn scale(market: &Market, tape: usize, to: usize) -> Vec<f64> {
     let mut scale = vec![1.0; to];
     for (first, factor) in seen_splits(market, tape, false) {
         if first < to {
@@ -447,13 +457,16 @@ fn income_chart(summary: &Summary, run: &Run) -> IncomeChart {
         unit: unit(summary),
         period: if by_year { "year" } else { "month" }.to_string(),
         cumulative: cumulative.collect(),
-        periods: sums.keys().map(|name| label(name)).collect(),
+        periods: sums.keys().map(|name| period_label(name)).collect(),
         streams,
         totals: self::streams(summary),
         total: summary.change_of_equity(),
         layers: layers.collect(),
         symbols: symbols.collect(),
-        premium: None,
+        premium: summary
+            .options
+            .as_ref()
+            .and_then(|page| options::premium_chart(&page.figures)),
         notes: notes(summary),
     }
 }
@@ -471,7 +484,7 @@ fn notes(summary: &Summary) -> Vec<String> {
 }
 
 /// `2014` as it is, `2014-03` as `Mar 2014`.
-fn label(period: &str) -> String {
+pub(crate) fn period_label(period: &str) -> String {
     const NAMES: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];

@@ -13,6 +13,7 @@ use crate::portfolio::Stream;
 use crate::report::cell;
 use crate::report::conventions;
 use crate::report::figure;
+use crate::report::options::OptionPage;
 use crate::strategy::{Rate, Strategy};
 use crate::study::{AmongTrials, Judged, Learning, Stress};
 use crate::units::Micros;
@@ -151,6 +152,8 @@ pub struct Summary {
     pub caveats: Vec<Warning>,
     /// Lots and taxes; `None` without `[tax]`.
     pub tax: Option<TaxReport>,
+    /// What its options earned and cost; `None` without any.
+    pub options: Option<OptionPage>,
     /// The same strategy under each assumption that flatters it.
     pub stress: Stress,
     /// The run among all trials ever made on its data; `None` where nobody counted them.
@@ -191,6 +194,7 @@ impl Summary {
             ambiguous: run.ambiguous,
             caveats: judged.caveats.iter().map(warning).collect(),
             tax: run.tax.clone(),
+            options: OptionPage::of(run, &judged.metrics, &judged.stress),
             stress: judged.stress.clone(),
             among: judged.among.clone(),
             learning: judged.learning.clone(),

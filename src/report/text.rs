@@ -102,6 +102,7 @@ pub fn summary(summary: &Summary, written: Option<(&str, &[String])>) -> String 
     each(&mut page, summary);
     layers(&mut page, summary);
     income(&mut page, summary);
+    options(&mut page, summary);
     if let Some(tax) = &summary.tax {
         page.text.push_str(&taxes::page(tax));
     }
@@ -408,6 +409,28 @@ fn layers(page: &mut Page, summary: &Summary) {
             figure::money(flows)
         );
         page.line(&line);
+    }
+}
+
+/// What options earned, what that cost, and what was done with them.
+fn options(page: &mut Page, summary: &Summary) {
+    let Some(options) = &summary.options else {
+        return;
+    };
+    page.heading("Options");
+    for (question, words) in &options.answers {
+        answer(page, question, words);
+    }
+    for (title, rows) in &options.tables {
+        page.heading(title);
+        let columns = rows.first().map_or(0, Vec::len);
+        let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max();
+        let widths: Vec<usize> = (0..columns).map(|c| widest(c).unwrap_or(0)).collect();
+        for row in rows {
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<String> = cells.map(|(cell, wide)| right(cell, *wide)).collect();
+            page.line(&format!("{}{}", " ".repeat(MARGIN), cells.join("   ")));
+        }
     }
 }
 

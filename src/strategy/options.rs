@@ -100,6 +100,8 @@ pub struct Pricing {
     pub skew: bool,
     /// Implied over realised volatility.
     pub rv_to_iv: f64,
+    /// Moves the level of the surface: what a volatility premium that is assumed is varied by.
+    pub level_shift: f64,
     /// Interest rate; `None` is `[cash] yield`.
     pub rate: Option<Rate>,
 }
@@ -405,6 +407,7 @@ fn pricing(values: &Values<'_>) -> Pricing {
         iv,
         skew: values.word("options.pricing.surface") != "flat",
         rv_to_iv: values.number_or("options.pricing.rv_to_iv", 1.15),
+        level_shift: 0.0,
         rate: values.rate("options.pricing.rate"),
     }
 }

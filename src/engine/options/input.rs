@@ -81,6 +81,11 @@ impl Desk {
             let rates = rate(source)?;
             Ok(by_bar(clock, &rates))
         };
+        // Paid as a share of the price that day, it is a continuous yield as it stands.
+        let of_price = |source: &Rate| -> Result<Vec<f64>> {
+            let yields = rate(source)?;
+            Ok(clock.iter().map(|time| yields.at(*time)).collect())
+        };
         let by_yield = prepared.strategy.data.dividend_yield.as_ref();
         let mut warnings = Vec::new();
         let mut underlyings = Vec::with_capacity(input.symbols.len());
@@ -103,7 +108,7 @@ impl Desk {
             underlyings,
             rate: continuous(terms.pricing.rate.as_ref().unwrap_or(cash))?,
             dividend_yield: match by_yield.filter(|_| terms.by_yield) {
-                Some(source) => continuous(source)?,
+                Some(source) => of_price(source)?,
                 None => vec![0.0; clock.len()],
             },
             blackout: blackout(terms, clock)?,
@@ -163,7 +168,7 @@ impl Desk {
     }
 }
 
-/// Continuously compounded rates at each bar, from annual yields.
+/// Continuously compounded rates at each bar, from annual ones.
 fn by_bar(clock: &[Micros], rates: &DatedRate) -> Vec<f64> {
     let mut last = (f64::NAN, 0.0);
     let each = clock.iter().map(|time| {
@@ -210,11 +215,14 @@ fn underlying(
         median_variance: surface::expanding_median_variance(&volatility),
         volatility,
         dividends,
-        surface: match (terms.pricing.skew, is_index) {
-            (false, _) => Surface::Flat,
-            (true, true) => Surface::INDEX,
-            (true, false) => Surface::STOCK,
-        },
+        surface: moved(
+            match (terms.pricing.skew, is_index) {
+                (false, _) => Surface::Flat,
+                (true, true) => Surface::INDEX,
+                (true, false) => Surface::STOCK,
+            },
+            terms.pricing.level_shift,
+        ),
         half_spread: terms
             .fill
             .half_spread_pct
@@ -225,6 +233,13 @@ fn underlying(
             time: SettlementTime::Pm,
         },
     })
+}
+
+fn moved(surface: Surface, shift: f64) -> Surface {
+    match shift {
+        0.0 => surface,
+        shift => surface.shifted(shift),
+    }
 }
 
 /// Funds whose options trade as narrowly as an index's.

@@ -175,7 +175,11 @@ impl Desk {
     /// The day's quote of a contract: around the model's value, or of the chain.
     pub(super) fn quote(&self, at: &Moment, listed: &Listed) -> Option<Quote> {
         let (mid, volatility) = self.model(at, listed)?;
-        let half = (self.underlyings[listed.slot].half_spread * mid).max(HALF_SPREAD_MIN);
+        // Pro-rata units trade without cost, and even an option that is worth next to nothing.
+        let half = match self.terms.index_units {
+            true => 0.0,
+            false => (self.underlyings[listed.slot].half_spread * mid).max(HALF_SPREAD_MIN),
+        };
         Some(Quote {
             bid: (mid - half).max(0.0),
             ask: mid + half,

@@ -443,6 +443,7 @@ impl<'a> Sim<'a, '_> {
         };
         let position = &self.account.positions[slot];
         let sale = SaleDay {
+            premium: price,
             strike: chosen.listed.strike,
             spot: self.account.marks[slot],
             days: desk.days(bar, chosen.listed.expiration) as f64,

@@ -7,6 +7,7 @@
 
 mod costs;
 mod luck;
+mod options;
 mod random_entries;
 
 use crate::engine::{Outcome, Progress, Run, Stage, Variation, Variations, outline};
@@ -214,12 +215,7 @@ fn lines_of(
     lines.extend(rebalance_days(&subject));
     lines.extend(costs::lines(&subject));
     lines.extend(ambiguity(&subject));
-    for (key, label) in [
-        ("option_spread", "option spread doubled"),
-        ("option_premium", "option premium lower"),
-    ] {
-        lines.push(line(key, label, Err("no options".to_owned())));
-    }
+    lines.extend(options::lines(&subject, market));
     lines.extend(luck::lines(&subject));
     lines.push(random_entries::line_of(&subject));
     let worst = worst(&lines);

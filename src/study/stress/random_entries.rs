@@ -55,6 +55,9 @@ fn beaten(subject: &Subject<'_>) -> Found {
     if !all.all(is_like) {
         return Err("costs, lots or the time of fills change on the way".to_owned());
     }
+    if subject.strategy.options.is_some() {
+        return Err("options end at their own times, whenever they begin".to_owned());
+    }
     let run = subject.run();
     if run.flows.iter().any(|flow| *flow != 0.0) {
         return Err("deposits and withdrawals come at their own times".to_owned());
