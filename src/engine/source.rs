@@ -34,7 +34,10 @@ pub fn read_market(strategy: &Strategy, hash: bool) -> Result<Market> {
         actions: data.actions.clone(),
         hash,
     };
-    let mut market = Market::read(source, &options)?;
+    if strategy.lacks_a_file() {
+        return Err(strategy.unread(Error::msg("a file of the strategy went away")));
+    }
+    let mut market = Market::read(source, &options).map_err(|error| strategy.unread(error))?;
     if let Some(path) = &data.members {
         market = market.with_members(path, hash)?;
     }

@@ -30,6 +30,7 @@ mod layers;
 mod load;
 mod load_fuzz;
 mod metrics;
+mod mistakes;
 mod model;
 mod overfit_verb;
 mod overfitting;
