@@ -25,6 +25,7 @@ mod page;
 mod paper;
 mod price;
 mod progress;
+mod report;
 mod rerun;
 mod run;
 mod schema;
@@ -108,6 +109,8 @@ enum Verb {
     Paper(paper::Args),
     /// Value an option, or find the volatility that a price implies; one, or a file of them
     Price(price::Args),
+    /// Draw the pictures of a finished run again
+    Report(report::Args),
     /// Make a finished run again and compare it byte for byte
     Rerun(rerun::Args),
     /// Check the books of a finished run from its files alone
@@ -137,6 +140,7 @@ fn dispatch(verb: Verb, io: &mut Context) -> papertape::error::Result<Exit> {
         Verb::Compare(args) => compare::run(args, io),
         Verb::Paper(args) => paper::run(args, io),
         Verb::Price(args) => price::run(args, io),
+        Verb::Report(args) => report::run(args, io),
         Verb::Rerun(args) => rerun::run(args, io),
         Verb::Verify(args) => verify::run(args, io),
         Verb::List(args) => list::run(args, io),

@@ -5,6 +5,7 @@ use crate::cli::simulated::simulated;
 use crate::cli::{Context, Exit, Format, sweep, walk_forward};
 use papertape::error::{Error, Problem, Result};
 use papertape::report::contents;
+use papertape::report::folder::NewFile;
 use papertape::report::manifest::{
     self, FileHash, Flags, Manifest, Program, StrategyFile, sha256_of_file,
 };
@@ -21,14 +22,58 @@ pub(crate) struct Args {
 }
 
 /// One thing that is not as it was.
-struct Difference {
-    what: String,
-    how: String,
+pub(crate) struct Difference {
+    pub(crate) what: String,
+    pub(crate) how: String,
+}
+
+/// A finished run, made once more.
+pub(crate) struct Again {
+    /// Its folder, from the root.
+    pub(crate) dir: PathBuf,
+    /// All files, new.
+    pub(crate) files: Vec<NewFile>,
+    /// Files that are not as they were.
+    pub(crate) different: Vec<Difference>,
+    /// What may be why.
+    pub(crate) causes: Vec<Difference>,
 }
 
 pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
-    let manifest = Manifest::read(&args.dir)?;
-    let dir = args.dir.canonicalize().unwrap_or_else(|_| args.dir.clone());
+    let Again {
+        files,
+        different,
+        causes,
+        ..
+    } = again(&args.dir, io)?;
+    let same = different.is_empty();
+    let shown = contents::shown(&args.dir);
+    match io.format {
+        Format::Json => {
+            let object = json!({
+                "schema": 1,
+                "same": same,
+                "different": list(&different),
+                "causes": list(&causes),
+            });
+            io.print(format!("{object}\n"));
+        }
+        _ => io.print(told(&shown, files.len(), &different, &causes)),
+    }
+    Ok(if same { Exit::Done } else { Exit::CheckFailed })
+}
+
+/// Differences as JSON.
+pub(crate) fn list(all: &[Difference]) -> Vec<serde_json::Value> {
+    all.iter()
+        .map(|d| json!({"file": d.what, "difference": d.how}))
+        .collect()
+}
+
+/// Makes the run of a folder once more, from its manifest, and compares.
+pub(crate) fn again(given: &Path, io: &mut Context) -> Result<Again> {
+    let manifest = Manifest::read(given)?;
+    let dir = given.canonicalize().unwrap_or_else(|_| given.to_path_buf());
     go_to_start(&dir, &manifest);
     let mut causes = changed_inputs(&manifest);
     let overrides = overrides(&manifest.flags)?;
@@ -41,7 +86,7 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
         &overrides,
     )?;
     causes.extend(changed_strategy(&manifest.strategy));
-    let again = match (&manifest.flags.walk_forward, &manifest.sweep) {
+    let files = match (&manifest.flags.walk_forward, &manifest.sweep) {
         (Some(_), _) => walk_forward::again(strategy, overrides, &manifest, io)?,
         (None, Some(_)) => sweep::again_beside(&dir, &manifest, io)?,
         (None, None) => {
@@ -55,27 +100,13 @@ pub(crate) fn run(args: Args, io: &mut Context) -> Result<Exit> {
             run.files(&strategy, manifest.flags.clone())?
         }
     };
-    let different = compared(&dir, &again);
-    let same = different.is_empty();
-    let shown = contents::shown(&args.dir);
-    match io.format {
-        Format::Json => {
-            let list = |all: &[Difference]| -> Vec<_> {
-                all.iter()
-                    .map(|d| json!({"file": d.what, "difference": d.how}))
-                    .collect()
-            };
-            let object = json!({
-                "schema": 1,
-                "same": same,
-                "different": list(&different),
-                "causes": list(&causes),
-            });
-            io.print(format!("{object}\n"));
-        }
-        _ => io.print(told(&shown, again.len(), &different, &causes)),
-    }
-    Ok(if same { Exit::Done } else { Exit::CheckFailed })
+    let different = compared(&dir, &files);
+    Ok(Again {
+        dir,
+        files,
+        different,
+        causes,
+    })
 }
 
 /// Paths of the manifest start from the folder that the run was made in: the current one, or one

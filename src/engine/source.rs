@@ -53,7 +53,10 @@ pub fn observe(strategy: &Strategy, hash: bool, now: Option<Micros>) -> Result<M
         actions: data.actions.clone(),
         hash,
     };
-    let mut market = Market::read(source, &options)?;
+    if strategy.lacks_a_file() {
+        return Err(strategy.unread(Error::msg("a file of the strategy went away")));
+    }
+    let mut market = Market::read(source, &options).map_err(|error| strategy.unread(error))?;
     if let Some(path) = &data.members {
         market = market.with_members(path, hash)?;
     }

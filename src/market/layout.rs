@@ -651,6 +651,12 @@ impl Draft<'_> {
         self.fields.contains(&Some(field))
     }
 
+    /// Whether an override gives this name to a column.
+    fn is_renamed(&self, name: &str) -> bool {
+        let mut named = self.renamed.iter();
+        named.any(|(_, _, ours)| ours.eq_ignore_ascii_case(name))
+    }
+
     /// Columns that no field has claimed and whose cells are numbers as far as they show.
     fn further(&self, column: usize) -> bool {
         self.samples[column].numeric && !self.headers[column].trim().is_empty()
@@ -790,6 +796,8 @@ impl Draft<'_> {
                 }
                 Some(Extra(name)) => Ok(name.to_string()),
                 None if tells_when_or_whose(&self.names[column]) => Err(Role::Skip),
+                // Its name went to the column that an override calls so.
+                None if self.is_renamed(&self.names[column]) => Err(Role::Skip),
                 None if self.further(column) => Ok(self.names[column].clone()),
                 None => Err(Role::Skip),
             };

@@ -3,6 +3,7 @@
 //! a margin account) and what holds without them is left to `resolve.rs`; expressions stay text.
 
 use crate::error::{Error, Problem, Result, nearest};
+use crate::strategy::against_data::in_order;
 use crate::strategy::axis::{self, SweepValue};
 use crate::strategy::rows::Rows;
 use crate::strategy::vocabulary::{self, Key, Keys, Kind, Range as Bounds, TABLES, Table};
@@ -167,11 +168,8 @@ impl Strategy {
         if problems.is_empty() {
             return Ok(strategy);
         }
-        // Names are not judged here: they may be columns of the data, which is not read.
-        let placed = strategy.mistakes().into_iter().filter(|p| p.span.is_some());
-        problems.extend(placed);
-        problems.sort_by_key(|p| p.span.as_ref().map_or(usize::MAX, |s| s.start));
-        Err(Error::all(problems).with_source(name, text))
+        problems.extend(strategy.mistakes_with_data());
+        Err(Error::all(in_order(problems)).with_source(name, text))
     }
 }
 
@@ -433,6 +431,14 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
                     None => problem.help("a key is written table.key, for example stops.stop"),
                 });
             }
+            Some(t) if t.name == "params" && !is_meant(raws, flags, key) => {
+                let problem = place.problem(format!("there is no param `{key}`"));
+                let params = raws.iter().filter(|raw| raw.table == "params");
+                problems.push(match nearest(key, params.map(|raw| raw.key.as_str())) {
+                    Some(near) => problem.help(format!("did you mean params.{near}?")),
+                    None => problem.help("[params] does not have it, and no expression reads it"),
+                });
+            }
             Some(_) => {
                 let value = DeValue::parse(typed).map_or_else(
                     |_| DeValue::String(typed.as_str().into()),
@@ -461,6 +467,26 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
             put(raws, "data", key, value, place, None);
         }
     }
+}
+
+/// Whether the file has the param, or an expression of the file or of a flag reads it. One that
+/// nothing has and nothing reads is a slip that would change nothing and say nothing.
+fn is_meant(raws: &[Raw<'_>], flags: &Overrides, param: &str) -> bool {
+    fn names(text: &str, param: &str) -> bool {
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word == param)
+    }
+    fn reads(value: &DeValue<'_>, param: &str) -> bool {
+        match value {
+            DeValue::String(text) => names(text, param),
+            DeValue::Array(items) => items.iter().any(|item| reads(item.get_ref(), param)),
+            _ => false,
+        }
+    }
+    let is_it = |raw: &Raw<'_>| raw.table == "params" && raw.key == param;
+    raws.iter()
+        .any(|raw| is_it(raw) || reads(&raw.value, param))
+        || flags.set.iter().any(|(_, typed)| names(typed, param))
 }
 
 /// The rows of repeated tables that the keys belong to.

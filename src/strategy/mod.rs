@@ -5,6 +5,7 @@
 //! says what there is). It holds expressions as text with their place in the file; they are typed and
 //! compiled against a market by [`crate::rules`].
 
+mod against_data;
 mod allocation;
 mod axis;
 mod layers;

@@ -160,13 +160,12 @@ impl Strategy {
         params.filter(|name| named(name)).cloned().collect()
     }
 
-    /// Mistakes of the model's expressions that can be told without the data.
-    pub(super) fn model_mistakes(&self) -> Vec<Problem> {
-        let vocabulary = Vocabulary::open();
+    /// Mistakes of the model's expressions that can be told with the names in `vocabulary`.
+    pub(super) fn model_mistakes(&self, vocabulary: &Vocabulary) -> Vec<Problem> {
         let Some(model) = &self.model else {
             return Vec::new();
         };
-        match self.program_of(model, &vocabulary) {
+        match self.program_of(model, vocabulary) {
             Err(problems) => problems,
             Ok(program) => {
                 let target = program.wanted(model.features.len());

@@ -135,14 +135,14 @@ impl Strategy {
             .collect()
     }
 
-    /// Mistakes of expressions that can be told without the data: syntax, functions, arguments,
-    /// kinds. They have their places in the strategy file, or name a flag's key.
-    pub(super) fn mistakes(&self) -> Vec<Problem> {
+    /// Mistakes of expressions that can be told with the names in `vocabulary`: syntax, functions,
+    /// arguments, kinds, names. They have their places in the strategy file, or name a flag's key.
+    pub(super) fn mistakes(&self, vocabulary: &Vocabulary) -> Vec<Problem> {
         let (series, requests) = (self.series_requests(), self.requests());
-        let mut mistakes = Program::compile(&self.params, &series, &requests, &Vocabulary::open())
+        let mut mistakes = Program::compile(&self.params, &series, &requests, vocabulary)
             .err()
             .unwrap_or_default();
-        for problem in self.model_mistakes() {
+        for problem in self.model_mistakes(vocabulary) {
             if !mistakes.contains(&problem) {
                 mistakes.push(problem);
             }

@@ -290,6 +290,48 @@ fn rerun_tells_the_same_from_the_changed() {
 }
 
 #[test]
+fn report_draws_again_what_comes_out_the_same() {
+    let dir = clone("report");
+    stdout(&dir, &["run", STRATEGY]);
+    let folder = dir.join("reports/rsi-30-70");
+    let before = fs::read(folder.join("tearsheet.png")).unwrap();
+    let equity = fs::read(folder.join("equity.csv")).unwrap();
+    fs::remove_file(folder.join("tearsheet.png")).unwrap();
+    fs::write(folder.join("income.png"), "scribbled over").unwrap();
+    let said = stdout(&dir, &["report", "reports/rsi-30-70"]);
+    assert!(said.contains("reports/rsi-30-70/tearsheet.png"), "{said}");
+    assert_eq!(fs::read(folder.join("tearsheet.png")).unwrap(), before);
+    assert_eq!(fs::read(folder.join("equity.csv")).unwrap(), equity);
+    assert!(stdout(&dir, &["verify", "reports/rsi-30-70"]).contains("hold"));
+
+    // Other prices give other figures, whose pictures are not the run's: nothing is written.
+    let prices = dir.join("data/stocks/IBM.csv");
+    let text = fs::read_to_string(&prices).unwrap();
+    let (kept, _) = text.trim_end().rsplit_once('\n').unwrap();
+    fs::write(&prices, format!("{kept}\n")).unwrap();
+    fs::remove_file(folder.join("tearsheet.png")).unwrap();
+    let out = output(&dir, &["report", "reports/rsi-30-70"]);
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains("IBM.csv has changed since the run"), "{said}");
+    assert!(!folder.join("tearsheet.png").exists());
+
+    stdout(
+        &dir,
+        &[
+            "run",
+            STRATEGY,
+            "--set",
+            "report.charts=false",
+            "--out",
+            "plain",
+        ],
+    );
+    assert!(refused(&dir, &["report", "plain"], 2).contains("draws no pictures"));
+    assert!(refused(&dir, &["report", "data"], 2).contains("manifest"));
+}
+
+#[test]
 fn verify_finds_a_changed_row() {
     let dir = clone("verify");
     stdout(&dir, &["run", STRATEGY]);

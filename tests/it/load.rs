@@ -375,6 +375,26 @@ fn closes_only_files_are_told_apart() {
 }
 
 #[test]
+fn an_override_takes_the_name_from_the_column_that_had_it() {
+    // Before and after the column that the file itself calls close.
+    for header in ["date,close,settled", "date,settled,close"] {
+        let text = match header.ends_with("close") {
+            false => "2020-01-02,5,50\n2020-01-03,6,60\n",
+            true => "2020-01-02,50,5\n2020-01-03,60,6\n",
+        };
+        let options = ReadOptions {
+            columns: vec![("close".into(), "settled".into())],
+            ..ReadOptions::default()
+        };
+        let text = format!("{header}\n{text}");
+        let market = Market::from_bytes("X.csv", text.as_bytes(), &options).unwrap();
+        let bars = &market.tapes[0].bars;
+        assert_eq!(*bars.close, [50.0, 60.0], "{header}");
+        assert!(bars.extra.is_empty(), "{header}");
+    }
+}
+
+#[test]
 fn overrides_name_columns() {
     let options = ReadOptions {
         columns: vec![

@@ -34,6 +34,7 @@ mod layers;
 mod load;
 mod load_fuzz;
 mod metrics;
+mod mistakes;
 mod model;
 mod options_account;
 mod option_chain_2019;

@@ -1143,7 +1143,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     let mut flags = with(&[
         ("stops.stop", "0.1"),
         ("rules.exit", "rsi(14) > 70"),
-        ("rules.priority", "1"),
+        ("rules.priority", "c"),
         ("params.a", "7"),
         ("params.c", "9"),
         ("fill.at", "close"),
@@ -1160,7 +1160,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     assert_eq!(s.stops.stop, Some(Distance::Fraction(0.1)));
     let exit = s.rules.exit.clone().unwrap();
     assert_eq!((exit.text.as_str(), exit.span), ("rsi(14) > 70", None));
-    assert_eq!(s.rules.priority.clone().unwrap().text, "1");
+    assert_eq!(s.rules.priority.clone().unwrap().text, "c");
     let params: Vec<(&str, f64)> = s.params.iter().map(|(n, x)| (n.as_str(), *x)).collect();
     assert_eq!(params, [("a", 7.0), ("b", 2.0), ("c", 9.0)]);
     assert_eq!(s.fill.at, FillAt::Close);
