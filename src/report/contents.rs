@@ -9,9 +9,7 @@ use crate::report::manifest::{
     self, Assumption, FileHash, Flags, LedgerCopy, Manifest, Program, SCHEMA, StrategyFile,
 };
 use crate::report::summary::Summary;
-use crate::report::{
-    chart, csv, json, learning, options, pictures, profile, taxes, walk_forward,
-};
+use crate::report::{chart, csv, json, learning, options, pictures, profile, taxes, walk_forward};
 use crate::strategy::{Rate, Strategy};
 use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};

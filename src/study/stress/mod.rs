@@ -120,7 +120,7 @@ pub(super) fn stress_watched(
     // The run has compiled the same expressions over the same bars, so this fails only where rate
     // files have gone since.
     match Variations::new(market, strategy) {
-        Ok(variations) => lines_of(strategy, found, variations, watched),
+        Ok(variations) => lines_of((market, strategy), found, variations, watched),
         Err(_) => Stress::default(),
     }
 }
@@ -170,7 +170,7 @@ pub fn stress_through(
     let watched = (seed, Progress::default());
     match (stages.first(), Variations::through(market, stages)) {
         (Some(first), Ok(variations)) => {
-            lines_of(&first.strategy, (outcome, metrics), variations, watched)
+            lines_of((market, &first.strategy), (outcome, metrics), variations, watched)
         }
         _ => Stress::default(),
     }
@@ -178,7 +178,7 @@ pub fn stress_through(
 
 /// Every line, when the variations' run is the one that is asked about.
 fn lines_of(
-    strategy: &Strategy,
+    (market, strategy): (&Market, &Strategy),
     (outcome, metrics): (&Outcome, &Metrics),
     variations: Variations<'_>,
     (seed, progress): (u64, Progress<'_>),
@@ -205,12 +205,7 @@ fn lines_of(
     lines.push(line(
         "one_bar_later",
         "decided one bar later",
-        subject.traded().map(|()| {
-            subject.figures(&Variation {
-                one_bar_later: true,
-                ..Variation::default()
-            })
-        }),
+        one_bar_later(&subject),
     ));
     lines.extend(rebalance_days(&subject));
     lines.extend(costs::lines(&subject));
