@@ -860,7 +860,7 @@ fn mistakes_of_a_walk_are_explained() {
         (&["--embargo", "5"][..], "--cpcv"),
         (&["--vary", "quick=1,2"][..], "quick"),
         (
-            &["--vary", "data.symbols=SPX,IXIC"][..],
+            &["--vary", "data.delist_after=5,10"][..],
             "cannot change in the middle",
         ),
         (

@@ -45,8 +45,12 @@ fn market(tapes: Vec<(&str, Bars)>) -> Market {
 }
 
 fn strategy(more: &str) -> Strategy {
+    strategy_of("", more)
+}
+
+fn strategy_of(data: &str, more: &str) -> Strategy {
     let text = format!(
-        "[data]\nsource = \"unused\"\n[rules]\nenter = \"close > 0\"\n[costs]\ncommission = 0.001\n{more}"
+        "[data]\nsource = \"unused\"\n{data}\n[rules]\nenter = \"close > 0\"\n[costs]\ncommission = 0.001\n{more}"
     );
     Strategy::parse(&text, "story.toml", Path::new("."), &Overrides::default()).unwrap()
 }
@@ -139,13 +143,7 @@ fn one_symbol_to_choose_from_is_the_walk_on_that_symbol() {
     ]);
     let sizes = "[size]\nmethod = \"fraction\"\nvalue = 0.5\n";
     let (_, chosen) = walk(&market, &strategy(sizes), "B");
-    let alone = Strategy {
-        data: papertape::strategy::Data {
-            symbols: vec!["B".to_owned()],
-            ..strategy(sizes).data
-        },
-        ..strategy(sizes)
-    };
+    let alone = strategy_of("symbols = [\"B\"]", sizes);
     let (_, plain) = walk_over(&market, &alone, ("size.value", "0.5"));
     assert_eq!(chosen.equity, plain.equity);
     assert_eq!(chosen.orders, plain.orders);
