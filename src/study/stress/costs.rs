@@ -86,6 +86,9 @@ fn flat(costs: &Costs, commission: f64) -> Costs {
 /// Source of the step: Dowell and Jarratt (1971), A modified regula falsi method ("Illinois").
 fn break_even(subject: &Subject<'_>, target: Option<f64>, name: &str) -> Found {
     subject.traded()?;
+    if subject.strategy.options.is_some() {
+        return Err("options cost by the contract and by their spread, not by value".to_owned());
+    }
     let target = target.ok_or_else(|| "no benchmark".to_owned())?;
     let ahead = |cost: f64| {
         let run = subject.variations.run(&Variation {

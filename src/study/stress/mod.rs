@@ -129,12 +129,7 @@ pub fn stress(
     lines.push(line(
         "one_bar_later",
         "decided one bar later",
-        subject.traded().map(|()| {
-            subject.figures(&Variation {
-                one_bar_later: true,
-                ..Variation::default()
-            })
-        }),
+        one_bar_later(&subject),
     ));
     lines.extend(rebalance_days(&subject));
     lines.extend(costs::lines(&subject));
@@ -189,6 +184,17 @@ impl Subject<'_> {
 fn measured(run: &Run) -> Metrics {
     let owned = OwnedInputs::of(run);
     compute_only(&owned.borrow(run, None, 0), &KEYS)
+}
+
+fn one_bar_later(subject: &Subject<'_>) -> Found {
+    subject.traded()?;
+    if subject.strategy.decides_by_options_alone() {
+        return Err("options decide by the calendar and by their own prices".to_owned());
+    }
+    Ok(subject.figures(&Variation {
+        one_bar_later: true,
+        ..Variation::default()
+    }))
 }
 
 /// Timing luck: the same schedule on each day of its period.
