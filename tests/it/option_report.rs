@@ -145,7 +145,7 @@ fn what_the_wheel_says_of_its_options_adds_up_to_its_books() {
     for word in [
         "Options",
         "kept",
-        "campaigns",
+        "1 campaign",
         "without any (realised volatility)",
     ] {
         assert!(page.contains(word), "{word} is not in\n{page}");

@@ -152,7 +152,8 @@ fn basis(run: &Run, market: &Market, tape: usize, puts: bool, scale: &[f64]) -> 
                 held.of_shares(entry.kind, entry.quantity.abs(), entry.price);
                 continue;
             }
-            let of_it = run.options.underlying_of(symbol, contracts) == Some(tape);
+            let place = symbol.checked_sub(contracts);
+            let of_it = place.and_then(|at| run.options.underlyings.get(at)) == Some(&tape);
             let trade = entry.trade.and_then(|number| trade_of(run, number));
             if let (true, Some(trade)) = (of_it, trade) {
                 let contract = contract_of(&run.options, trade);
@@ -245,11 +246,8 @@ fn payoff(run: &Run, unit: String) -> Option<PayoffChart> {
             structure.shares = structure.shares.max(shares.abs());
         }
     }
-    Some(drawn(
-        &structure,
-        &words(run, first, &together, &structure),
-        unit,
-    ))
+    let words = words(run, first, &together, &structure);
+    Some(drawn(&structure, &pictures::typeset_numbers(&words), unit))
 }
 
 fn words(run: &Run, first: &OptionTrade, together: &[&OptionTrade], of: &Payoff) -> String {

@@ -70,6 +70,9 @@ fn searched(
     simulated: &Cell<u64>,
 ) -> Found {
     subject.traded()?;
+    if subject.strategy.options.is_some() {
+        return Err("options cost by the contract and by their spread, not by value".to_owned());
+    }
     let target = target.ok_or_else(|| "no benchmark".to_owned())?;
     let ahead = |cost: f64| {
         simulated.set(simulated.get() + 1);

@@ -262,6 +262,17 @@ fn measured(run: &Run) -> Metrics {
     compute_only(&owned.borrow(run, None, 0), &KEYS)
 }
 
+fn one_bar_later(subject: &Subject<'_>) -> Found {
+    subject.traded()?;
+    if subject.strategy.decides_by_options_alone() {
+        return Err("options decide by the calendar and by their own prices".to_owned());
+    }
+    Ok(subject.figures(&Variation {
+        one_bar_later: true,
+        ..Variation::default()
+    }))
+}
+
 /// Timing luck: the same schedule on each day of its period.
 fn rebalance_days(subject: &Subject<'_>) -> Vec<StressLine> {
     const KEYS: [&str; 3] = [
