@@ -211,8 +211,8 @@ pub fn bands(cone: &Cone, run: &Run, facts: &Facts, p: f64) -> Vec<Band> {
         };
         let mut growth = 1.0;
         let mut tip = before.1;
-        for bar in first..end {
-            growth *= 1.0 + returns[bar];
+        for (bar, of_bar) in returns.iter().enumerate().take(end).skip(first) {
+            growth *= 1.0 + of_bar;
             tip = run.equity[bar] / growth;
             band.push(run.time[bar], tip, cone.band(bar - first + 1, p));
         }

@@ -205,10 +205,10 @@ impl Cost {
             EntryKind::Assignment if !is_call => {
                 self.cost -= trade.sale.premium * trade.count.abs() * trade.multiplier;
             }
-            EntryKind::PremiumReceived | EntryKind::PremiumPaid if is_call || puts => {
-                if self.shares > 0.0 {
-                    self.cost -= amount;
-                }
+            EntryKind::PremiumReceived | EntryKind::PremiumPaid
+                if (is_call || puts) && self.shares > 0.0 =>
+            {
+                self.cost -= amount;
             }
             _ => {}
         }

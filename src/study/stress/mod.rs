@@ -169,9 +169,12 @@ pub fn stress_through(
 ) -> Stress {
     let watched = (seed, Progress::default());
     match (stages.first(), Variations::through(market, stages)) {
-        (Some(first), Ok(variations)) => {
-            lines_of((market, &first.strategy), (outcome, metrics), variations, watched)
-        }
+        (Some(first), Ok(variations)) => lines_of(
+            (market, &first.strategy),
+            (outcome, metrics),
+            variations,
+            watched,
+        ),
         _ => Stress::default(),
     }
 }
