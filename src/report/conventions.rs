@@ -26,7 +26,7 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ("Orders", orders(strategy)),
         ("Size", size(strategy, symbols)),
         ("Stops", stops(strategy)),
-        ("Costs", costs(&strategy.costs)),
+        ("Costs", costs_of(strategy)),
         ("Account", account(strategy)),
         ("Flows", flows(strategy)),
         (
@@ -200,6 +200,15 @@ fn away(distance: &Distance) -> String {
     match distance {
         Distance::Fraction(fraction) => figure::given_percent(*fraction),
         Distance::Expr(text) => format!("({})", text.text),
+    }
+}
+
+/// Layers pay what their own files say; what this file says is what the benchmarks pay.
+fn costs_of(strategy: &Strategy) -> String {
+    let said = costs(&strategy.costs);
+    match strategy.layers.is_empty() {
+        true => said,
+        false => format!("as each layer\u{2019}s file says; benchmarks {said}"),
     }
 }
 
