@@ -211,6 +211,9 @@ fn bare(args: &Args, io: &mut Context) -> Result<Exit> {
         Ok((strategy.name, metrics))
     });
     let mut failures = Vec::new();
+    if io.format == Format::Csv {
+        io.print("name,metric,value\n");
+    }
     for outcome in done {
         match outcome {
             Ok((name, metrics)) => io.print(match io.format {

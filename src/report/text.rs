@@ -640,7 +640,7 @@ pub fn bare(name: &str, metrics: &Metrics) -> String {
     page.text
 }
 
-/// The same as CSV, a row a figure: `name,metric,value`.
+/// The same as CSV, a row a figure, under the header `name,metric,value`.
 pub fn bare_csv(name: &str, metrics: &Metrics) -> String {
     let cell = |key: &str| metrics.get(key).map_or(String::new(), cell::number);
     let rows = metrics.values.iter();

@@ -132,6 +132,14 @@ fn bare_is_five_figures_and_no_file() {
         keys,
         ["total_return", "cagr", "sharpe", "max_drawdown", "trades"]
     );
+    let csv = stdout(&dir, &["run", STRATEGY, "--bare", "--format", "csv"]);
+    let heads: Vec<&str> = csv
+        .lines()
+        .filter_map(|line| line.rsplit_once(',').map(|(head, _)| head))
+        .collect();
+    assert_eq!(heads[0], "name,metric");
+    assert_eq!(heads[1], "RSI 30/70,total_return");
+    assert_eq!(heads.len(), 6);
     let whole = json(&stdout(&dir, &["run", STRATEGY, "--format", "json"]));
     for key in keys {
         let (a, b) = (&bare["metrics"][key], &whole["metrics"][key]);

@@ -12,7 +12,10 @@ fn told(text: &str) -> Vec<(usize, String)> {
     let read = Strategy::parse(text, "dip.toml", &folder, &Overrides::default())
         .and_then(|strategy| Ok((read_market(&strategy, false)?, strategy)))
         .and_then(|(market, strategy)| papertape::engine::backtest(&market, &strategy));
-    let error: Error = read.err().expect("it is refused");
+    let error: Error = match read {
+        Ok(_) => panic!("nothing is wrong with\n{text}"),
+        Err(error) => error,
+    };
     let problems = error.problems().iter();
     problems
         .map(|problem| {

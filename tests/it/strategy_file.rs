@@ -1078,7 +1078,10 @@ fn a_mistake_is_reported_once() {
             // A selector of a later release is a second selector as well.
             let two = ["[[rules]]", "[rule]", "[rank]", "[weights]", "[[layer]]"];
             let most = 1 + usize::from(two.iter().any(|t| text.contains(t)));
-            assert!(error.problems().len() <= most, "{text}\n{error}");
+            // The files that these texts name are not there, which is told as well.
+            let of_paths = |p: &&Problem| p.message.contains("no such file or folder");
+            let of_paths = error.problems().iter().filter(of_paths).count();
+            assert!(error.problems().len() - of_paths <= most, "{text}\n{error}");
         }
     }
 }
@@ -1181,7 +1184,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     assert_eq!(given("fill.at").1, "\"close\"");
     assert_eq!(given("data.symbols").1, "[\"A\", \"B\"]");
     assert_eq!(given("data.start").1, "2001-02-03");
-    assert_eq!(given("rules.priority").1, "\"1\"");
+    assert_eq!(given("rules.priority").1, "\"c\"");
 }
 
 #[test]
