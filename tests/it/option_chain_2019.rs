@@ -135,6 +135,8 @@ fn sell(chains: &Chains, day: &Day, right: Right) -> Option<Sold> {
 #[derive(Default)]
 struct Marks {
     ratios: Vec<f64>,
+    /// Where the worst of them was.
+    worst_at: String,
     /// The same as shares of the index.
     of_spot: Vec<f64>,
     sales: usize,
@@ -174,7 +176,15 @@ fn roll(chains: &Chains, days: &[Day], right: Right) -> Marks {
         let model = day.model(right, sold.strike, sold.expiration);
         // Below a point the price is its own noise.
         if market >= 1.0 {
-            found.ratios.push(model / market - 1.0);
+            let ratio: f64 = model / market - 1.0;
+            if ratio.abs() > worst(&found.ratios) {
+                let left = (sold.expiration - day.date).num_days();
+                found.worst_at = format!(
+                    "{}, {left} days left, strike {}, index {:.1}, market {market:.2}, model {model:.2}",
+                    day.date, sold.strike, day.spot
+                );
+            }
+            found.ratios.push(ratio);
         }
         found.of_spot.push((model - market) / day.spot);
         found.open = market;
@@ -216,6 +226,7 @@ fn a_covered_call_and_a_put_write_are_sold_marked_and_settled_on_real_quotes() {
             100.0 * median(&found.of_spot),
             100.0 * worst(&found.of_spot),
         );
+        println!("worst of {name}: {}", found.worst_at);
         // The model is no more than a guide, and no less.
         assert!(median(&found.ratios).abs() < 0.25, "{name}");
         assert!(worst(&found.of_spot) < 0.015, "{name}");
