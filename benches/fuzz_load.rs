@@ -2,7 +2,7 @@
 //!
 //! Ends with the peak memory, which damaged headers must not drive up.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 #[path = "../tests/it/chain_fuzz.rs"]
 mod chain_fuzz;

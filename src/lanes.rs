@@ -50,74 +50,111 @@ fn with_avx2<L: Loop>(work: L) -> L::Out {
     work.run()
 }
 
-/// Compares bar by bar: `put(at_least, at_most)` gets a word for each pair, in order, with the bits
-/// of the bars on which the first is at least, and at most, the second. Where either is NaN both
-/// bits are 0.
+/// Compares bar by bar: for each pair, in order, a word with the bits of the bars on which the first
+/// is at least, and one with those on which it is at most, the second. Where either is NaN both bits
+/// are 0.
 #[inline(always)]
-pub(crate) fn compare<'a>(pairs: impl Iterator<Item = Pair<'a>>, put: impl FnMut(u64, u64)) {
+pub(crate) fn compare<'a>(pairs: impl Iterator<Item = Pair<'a>>, into: (&mut [u64], &mut [u64])) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") {
-        // SAFETY: the processor has AVX-512F, which is all that the function asks for.
+    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+        // SAFETY: the processor has AVX-512F and DQ, which is all that the function asks for.
         #[allow(unsafe_code)]
-        return unsafe { compare_avx512(pairs, put) };
+        return unsafe { compare_avx512(pairs, into) };
     } else if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, which is all that the function asks for.
         #[allow(unsafe_code)]
-        return unsafe { compare_avx2(pairs, put) };
+        return unsafe { compare_avx2(pairs, into) };
     }
-    compare_plain(pairs, put);
+    compare_plain(pairs, into);
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn compare_avx512<'a>(pairs: impl Iterator<Item = Pair<'a>>, mut put: impl FnMut(u64, u64)) {
+#[target_feature(enable = "avx512f,avx512dq")]
+fn compare_avx512<'a>(
+    pairs: impl Iterator<Item = Pair<'a>>,
+    (at_least, at_most): (&mut [u64], &mut [u64]),
+) {
     use std::arch::x86_64::{_CMP_GE_OQ, _CMP_LE_OQ, _mm512_cmp_pd_mask, _mm512_set_pd};
-    for (a, b) in pairs {
-        let (mut at_least, mut at_most) = (0, 0);
-        // One after the other, last bits first: else the compiler gathers the bits in vectors, which
-        // takes longer than the comparisons.
-        let eights = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-        for (a, b) in eights.rev() {
+    for ((pair, at_least), at_most) in pairs.zip(at_least).zip(at_most) {
+        let (a, b) = (pair.0.as_chunks::<8>().0, pair.1.as_chunks::<8>().0);
+        // Bytes go straight to memory; put together in words, the compiler gathers them in vectors,
+        // which takes longer than the comparisons.
+        let (mut more, mut less) = ([0_u8; WORD / 8], [0_u8; WORD / 8]);
+        for (((a, b), more), less) in a.iter().zip(b).zip(&mut more).zip(&mut less) {
             let a = _mm512_set_pd(a[7], a[6], a[5], a[4], a[3], a[2], a[1], a[0]);
             let b = _mm512_set_pd(b[7], b[6], b[5], b[4], b[3], b[2], b[1], b[0]);
-            let more = _mm512_cmp_pd_mask::<_CMP_GE_OQ>(a, b);
-            let less = _mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b);
-            at_least = at_least << 8 | u64::from(more);
-            at_most = at_most << 8 | u64::from(less);
+            *more = _mm512_cmp_pd_mask::<_CMP_GE_OQ>(a, b);
+            *less = _mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b);
         }
-        put(at_least, at_most);
+        (*at_least, *at_most) = (u64::from_le_bytes(more), u64::from_le_bytes(less));
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn compare_avx2<'a>(pairs: impl Iterator<Item = Pair<'a>>, mut put: impl FnMut(u64, u64)) {
+fn compare_avx2<'a>(
+    pairs: impl Iterator<Item = Pair<'a>>,
+    (at_least, at_most): (&mut [u64], &mut [u64]),
+) {
     use std::arch::x86_64::{
-        _CMP_GE_OQ, _CMP_LE_OQ, _mm256_cmp_pd, _mm256_movemask_pd, _mm256_set_pd,
+        _CMP_GE_OQ, _CMP_LE_OQ, _mm256_cmp_pd, _mm256_set_pd, _mm256_setzero_pd,
     };
-    for (a, b) in pairs {
-        let (mut at_least, mut at_most) = (0, 0);
-        let fours = a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0);
-        for (a, b) in fours.rev() {
-            let a = _mm256_set_pd(a[3], a[2], a[1], a[0]);
-            let b = _mm256_set_pd(b[3], b[2], b[1], b[0]);
-            let more = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GE_OQ>(a, b));
-            let less = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(a, b));
-            at_least = at_least << 4 | more as u64;
-            at_most = at_most << 4 | less as u64;
+    for ((pair, at_least), at_most) in pairs.zip(at_least).zip(at_most) {
+        let (a, b) = (pair.0.as_chunks::<32>().0, pair.1.as_chunks::<32>().0);
+        (*at_least, *at_most) = (0, 0);
+        for (half, (a, b)) in a.iter().zip(b).enumerate() {
+            let mut more = [_mm256_setzero_pd(); 8];
+            let mut less = more;
+            let fours = a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0);
+            for (((a, b), more), less) in fours.zip(&mut more).zip(&mut less) {
+                let a = _mm256_set_pd(a[3], a[2], a[1], a[0]);
+                let b = _mm256_set_pd(b[3], b[2], b[1], b[0]);
+                *more = _mm256_cmp_pd::<_CMP_GE_OQ>(a, b);
+                *less = _mm256_cmp_pd::<_CMP_LE_OQ>(a, b);
+            }
+            *at_least |= u64::from(bits_of(more)) << (32 * half);
+            *at_most |= u64::from(bits_of(less)) << (32 * half);
         }
-        put(at_least, at_most);
     }
 }
 
-fn compare_plain<'a>(pairs: impl Iterator<Item = Pair<'a>>, mut put: impl FnMut(u64, u64)) {
-    for (a, b) in pairs {
+/// The answers of 32 comparisons as bits: narrowed three times, since taking the bits of each vector
+/// by itself and putting them together takes twice as long.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn bits_of(answers: [std::arch::x86_64::__m256d; 8]) -> u32 {
+    use std::arch::x86_64::{
+        __m256d, _mm256_castpd_ps, _mm256_castps_si256, _mm256_movemask_epi8, _mm256_packs_epi16,
+        _mm256_packs_epi32, _mm256_permute4x64_epi64, _mm256_setr_epi8, _mm256_shuffle_epi8,
+        _mm256_shuffle_ps,
+    };
+    let halves = |a: __m256d, b: __m256d| {
+        let both = _mm256_shuffle_ps::<0x88>(_mm256_castpd_ps(a), _mm256_castpd_ps(b));
+        _mm256_castps_si256(both)
+    };
+    let [a, b, c, d, e, f, g, h] = answers;
+    let first = _mm256_packs_epi32(halves(a, b), halves(c, d));
+    let second = _mm256_packs_epi32(halves(e, f), halves(g, h));
+    // Each half of a vector was narrowed by itself: its bars come two by two.
+    let bytes = _mm256_permute4x64_epi64::<0xD8>(_mm256_packs_epi16(first, second));
+    let order = _mm256_setr_epi8(
+        0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12,
+        13, 6, 7, 14, 15,
+    );
+    _mm256_movemask_epi8(_mm256_shuffle_epi8(bytes, order)).cast_unsigned()
+}
+
+fn compare_plain<'a>(
+    pairs: impl Iterator<Item = Pair<'a>>,
+    (at_least, at_most): (&mut [u64], &mut [u64]),
+) {
+    for (((a, b), at_least), at_most) in pairs.zip(at_least).zip(at_most) {
         let (mut more, mut less) = ([0; WORD], [0; WORD]);
         for (((more, less), a), b) in more.iter_mut().zip(&mut less).zip(a).zip(b) {
             *more = u8::from(a >= b);
             *less = u8::from(a <= b);
         }
-        put(gather(&more), gather(&less));
+        (*at_least, *at_most) = (gather(&more), gather(&less));
     }
 }
 
@@ -155,18 +192,19 @@ mod tests {
                 .iter()
                 .flat_map(|a| blocks.iter().map(move |b| (a, b)))
         };
-        let (mut plain, mut chosen) = (Vec::new(), Vec::new());
-        compare_plain(pairs(), |more, less| plain.push((more, less)));
-        compare(pairs(), |more, less| chosen.push((more, less)));
-        assert_eq!(plain, chosen);
+        let count = pairs().count();
+        let words = |run: &dyn Fn((&mut [u64], &mut [u64]))| {
+            let (mut more, mut less) = (vec![7; count], vec![7; count]);
+            run((&mut more, &mut less));
+            more.into_iter().zip(less).collect::<Vec<(u64, u64)>>()
+        };
+        let plain = words(&|into| compare_plain(pairs(), into));
+        assert_eq!(plain, words(&|into| compare(pairs(), into)));
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            let mut narrow = Vec::new();
             // SAFETY: the processor has AVX2.
             #[allow(unsafe_code)]
-            unsafe {
-                compare_avx2(pairs(), |more, less| narrow.push((more, less)));
-            }
+            let narrow = words(&|into| unsafe { compare_avx2(pairs(), into) });
             assert_eq!(plain, narrow);
         }
         for ((a, b), (more, less)) in pairs().zip(plain) {

@@ -5,6 +5,7 @@ use crate::strategy::Costs;
 
 /// The price of a market or stop fill: slippage and half the spread against the trader.
 /// Never clamped to the bar, since a clamp would hide cost.
+#[inline]
 pub fn slipped(price: f64, side: Side, costs: &Costs) -> f64 {
     let drag = (costs.slippage_bps + costs.spread_bps / 2.0) / 10_000.0;
     match side {
@@ -15,6 +16,7 @@ pub fn slipped(price: f64, side: Side, costs: &Costs) -> f64 {
 
 /// Fee of one fill of `shares` at `price`: per order plus per share plus a fraction of value, at
 /// least `min`, at most `max` of the value.
+#[inline]
 pub fn fee(shares: f64, price: f64, costs: &Costs) -> f64 {
     let value = shares * price;
     if value <= 0.0 {
@@ -32,6 +34,7 @@ pub fn fee(shares: f64, price: f64, costs: &Costs) -> f64 {
 ///
 /// The fee is the smaller of `max(min, linear)` and the cap, so an amount fits when it fits under
 /// either; each of the three bounds is linear and solved exactly.
+#[inline]
 pub fn affordable(cash: f64, price: f64, costs: &Costs) -> f64 {
     let linear = (cash - costs.per_order) / (price * (1.0 + costs.commission) + costs.per_share);
     // Without a minimum and without rebates the second bound is never the tighter one.
@@ -67,6 +70,7 @@ pub fn raising(money: f64, price: f64, costs: &Costs) -> f64 {
 
 /// Rounds down to a multiple of `lot`; 0 leaves fractions. A quotient within 1e-9 of the next
 /// whole number is that number: it was one before a division rounded it.
+#[inline]
 pub fn whole_lots(shares: f64, lot: f64) -> f64 {
     if lot <= 0.0 {
         return shares;

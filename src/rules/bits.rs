@@ -2,28 +2,31 @@
 //!
 //! What a sweep asks of a condition is where it holds, so that only the answers that reach the root
 //! are computed: of `a and b` the yes, of `not a` the no of `a`. A comparison and its mirror image
-//! (`fast > slow`, `slow > fast`) are one look at both columns. Long tapes are taken a piece at a
-//! time for many points, so that a piece of a column is read from memory once for all of them.
+//! (`fast > slow`, `slow > fast`) are one look at both columns. Tapes are taken a piece at a time for
+//! many points, so that a piece of a column is read from memory once for all of them.
 
+use super::packed::{BLOCK, Room};
 use super::plan::{ExprId, Op, Plan};
 use super::stream::{Stream, Window};
-use crate::lanes::{self, WORD};
+use crate::lanes::{self, Loop, WORD, wide};
+use std::ops::Range;
 
-/// Words of a piece: the columns of some tens of points stay in the second cache.
-const PIECE: usize = 32;
-/// The same where columns are computed piece by piece: what each brings along is then a small part.
-const PIECE_STREAMED: usize = 64;
+/// Words of a piece: the columns of some tens of points stay in the second cache, and what streams
+/// bring along is a small part.
+const PIECE: usize = BLOCK;
 /// Farthest look back, in bars, that a piece brings along.
 const LAG_MAX: u32 = 4_096;
 
 /// Conditions compiled to words.
 pub(super) struct Bits {
+    /// Comparisons; the first two registers of each hold "at least" and "at most".
+    looks: Vec<(Side, Side)>,
     steps: Vec<Step>,
     registers: usize,
     /// Words before a piece that are computed with it, for looking back.
     halo: usize,
     /// The register of each wanted condition's yes; `None` for numbers.
-    roots: Vec<Option<usize>>,
+    roots: Vec<Option<Register>>,
 }
 
 /// A number that is compared: a part of the family, or a constant.
@@ -33,18 +36,27 @@ enum Side {
     Level(f64),
 }
 
-/// One step from registers to a register. A register holds one answer (yes or no) of a node.
+/// One answer (yes or no) of a node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Register {
+    /// Of a look: where the first side is at least, or at most, the second. Both are 0 where one of
+    /// them is absent.
+    Look(usize, usize),
+    Own(usize),
+}
+
+/// One step from registers to a register.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// `a > b`, known not, `b > a`, known not.
-    Order(Side, Side, [Option<usize>; 4]),
-    /// `a == b`, known not.
-    Same(Side, Side, [Option<usize>; 2]),
-    /// Yes and no of a part that is a condition.
-    Part(u32, [Option<usize>; 2]),
-    And(usize, usize, usize),
-    Or(usize, usize, usize),
-    Shift(usize, usize, u32),
+    /// Yes or no of a part that is a condition.
+    Part(usize, u32, usize),
+    And(usize, Register, Register),
+    Or(usize, Register, Register),
+    /// The first and not the second.
+    Less(usize, Register, Register),
+    /// One of the two alone.
+    Differ(usize, Register, Register),
+    Shift(usize, Register, u32),
     Fill(usize, bool),
 }
 
@@ -63,8 +75,12 @@ pub(super) enum Operand<'a> {
 
 /// Which answers of a node are asked for.
 type Needs = [bool; 2];
+/// Where the answers of a node are.
+type Places = [Option<Register>; 2];
 const YES: usize = 0;
 const NO: usize = 1;
+const AT_LEAST: usize = 0;
+const AT_MOST: usize = 1;
 
 impl Bits {
     /// Compiles `wanted`; `None` when something on top is more than comparisons and logic.
@@ -92,12 +108,13 @@ impl Bits {
             }
         }
         let mut bits = Bits {
+            looks: Vec::new(),
             steps: Vec::new(),
             registers: 0,
             halo: 0,
             roots: Vec::new(),
         };
-        let mut places: Vec<[Option<usize>; 2]> = vec![[None; 2]; top.nodes.len()];
+        let mut places: Vec<Places> = vec![[None; 2]; top.nodes.len()];
         let mut looks_back = vec![0_usize; top.nodes.len()];
         for id in order {
             bits.step(top, *id, &needs, &mut places)?;
@@ -127,70 +144,71 @@ impl Bits {
         top: &Plan,
         id: ExprId,
         needs: &[Needs],
-        places: &mut [[Option<usize>; 2]],
+        places: &mut [Places],
     ) -> Option<()> {
         let side = |id: ExprId| match top.op(id) {
             Op::Part(part) => Some(Side::Part(part)),
             Op::Number(bits) => Some(Side::Level(f64::from_bits(bits))),
             _ => None,
         };
-        let at = id.index();
-        let mut own = [None; 2];
-        for answer in [YES, NO] {
-            if needs[at][answer] && !matches!(top.op(id), Op::Not(_)) {
-                own[answer] = Some(self.registers);
-                self.registers += 1;
-            }
-        }
+        let asked = needs[id.index()];
+        let mut own: Places = [None; 2];
         match top.op(id) {
-            Op::Greater(a, b) => self.order(side(a)?, side(b)?, own),
-            Op::Equal(a, b) => self.steps.push(Step::Same(side(a)?, side(b)?, own)),
-            Op::Part(part) if own != [None; 2] => self.steps.push(Step::Part(part, own)),
-            Op::Truth(value) => {
-                for (answer, place) in own.into_iter().enumerate() {
-                    let holds = value == Some(answer == YES);
-                    self.steps.extend(place.map(|to| Step::Fill(to, holds)));
-                }
+            Op::Greater(a, b) => {
+                let (least, most) = self.look(side(a)?, side(b)?);
+                own[YES] = asked[YES].then(|| self.add(|to| Step::Less(to, least, most)));
+                own[NO] = Some(most);
+            }
+            Op::Equal(a, b) => {
+                let (least, most) = self.look(side(a)?, side(b)?);
+                own[YES] = asked[YES].then(|| self.add(|to| Step::And(to, least, most)));
+                own[NO] = asked[NO].then(|| self.add(|to| Step::Differ(to, least, most)));
             }
             Op::Not(a) => own = [places[a.index()][NO], places[a.index()][YES]],
-            Op::And(a, b) | Op::Or(a, b) => {
-                let is_and = matches!(top.op(id), Op::And(..));
+            op => {
                 for answer in [YES, NO] {
-                    let inputs = (places[a.index()][answer], places[b.index()][answer]);
-                    if let (Some(to), (Some(a), Some(b))) = (own[answer], inputs) {
-                        // Yes of `and` is both, no of it is either; of `or` the other way round.
-                        let both = is_and == (answer == YES);
-                        self.steps.push(match both {
-                            true => Step::And(to, a, b),
-                            false => Step::Or(to, a, b),
-                        });
+                    let at = |id: ExprId| places[id.index()][answer];
+                    // Yes of `and` is both, no of it is either; of `or` the other way round.
+                    let both = matches!(op, Op::And(..)) == (answer == YES);
+                    let step = |to: usize| match op {
+                        Op::Part(part) => Some(Step::Part(to, part, answer)),
+                        Op::Truth(value) => Some(Step::Fill(to, value == Some(answer == YES))),
+                        Op::And(a, b) | Op::Or(a, b) if both => Some(Step::And(to, at(a)?, at(b)?)),
+                        Op::And(a, b) | Op::Or(a, b) => Some(Step::Or(to, at(a)?, at(b)?)),
+                        Op::Lag(a, n) => Some(Step::Shift(to, at(a)?, n)),
+                        _ => None,
+                    };
+                    if asked[answer]
+                        && let Some(step) = step(self.registers)
+                    {
+                        own[answer] = Some(self.add(|_| step));
                     }
                 }
             }
-            Op::Lag(a, n) => {
-                for answer in [YES, NO] {
-                    if let (Some(to), Some(a)) = (own[answer], places[a.index()][answer]) {
-                        self.steps.push(Step::Shift(to, a, n));
-                    }
-                }
-            }
-            _ => {}
         }
-        places[at] = own;
+        places[id.index()] = own;
         Some(())
     }
 
-    /// Adds a comparison, to its mirror image when that is there already.
-    fn order(&mut self, a: Side, b: Side, own: [Option<usize>; 2]) {
-        let mirror = self.steps.iter_mut().find_map(|step| match step {
-            Step::Order(x, y, [.., yes, no]) if (*x, *y) == (b, a) => Some([yes, no]),
-            _ => None,
+    /// Adds a step with a register of its own.
+    fn add(&mut self, step: impl FnOnce(usize) -> Step) -> Register {
+        let to = self.registers;
+        self.registers += 1;
+        self.steps.push(step(to));
+        Register::Own(to)
+    }
+
+    /// Where one side is at least, and at most, the other; a look serves its mirror image, too.
+    fn look(&mut self, a: Side, b: Side) -> (Register, Register) {
+        let found = |look: &(Side, Side)| *look == (a, b) || *look == (b, a);
+        let at = self.looks.iter().position(found).unwrap_or_else(|| {
+            self.looks.push((a, b));
+            self.looks.len() - 1
         });
-        match mirror {
-            Some([yes, no]) => [*yes, *no] = own,
-            None => self
-                .steps
-                .push(Step::Order(a, b, [own[YES], own[NO], None, None])),
+        let (least, most) = (Register::Look(at, AT_LEAST), Register::Look(at, AT_MOST));
+        match self.looks[at] == (a, b) {
+            true => (least, most),
+            false => (most, least),
         }
     }
 
@@ -204,60 +222,96 @@ impl Bits {
         self.halo
     }
 
-    /// Where the wanted conditions hold on `len` bars: for each of several points the words of each,
-    /// none for numbers.
+    /// Where the wanted conditions hold on `len` bars, as sets of bars in `room`: for each of several
+    /// points one for each that is wanted, empty for numbers.
     ///
     /// `parts` are the operands of point after point, by part, and how many points there are.
-    pub(super) fn run(
+    pub(super) fn pack(
         &self,
         (parts, points): (&[Operand<'_>], usize),
         streams: &[&Stream],
         len: usize,
+        room: &mut Room,
+    ) {
+        room.clear(points * self.roots.len(), len);
+        let mut work = std::mem::take(&mut room.work);
+        let put = |set, from, words: &[u64]| room.put(set, from, words);
+        self.run((parts, points), streams, len, &mut work, put);
+        room.work = work;
+    }
+
+    /// The same as words, those of numbers empty.
+    pub(super) fn words(
+        &self,
+        (parts, points): (&[Operand<'_>], usize),
+        len: usize,
     ) -> Vec<Vec<u64>> {
-        let words = len.div_ceil(64);
-        let blank = |at: usize| match self.roots[at % self.roots.len()] {
-            Some(_) => Vec::with_capacity(words),
-            None => Vec::new(),
+        let mut all: Vec<Vec<u64>> = vec![Vec::new(); points * self.roots.len()];
+        let mut work = (Vec::new(), Vec::new());
+        let put = |set: usize, from, words: &[u64]| {
+            if from == 0 {
+                all[set].reserve(len.div_ceil(WORD));
+            }
+            all[set].extend_from_slice(words);
         };
-        let mut out: Vec<Vec<u64>> = (0..points * self.roots.len()).map(blank).collect();
-        // One point reads nothing twice, and short columns stay in the cache anyhow.
-        let piece = if !streams.is_empty() {
-            PIECE_STREAMED
-        } else if points == 1 || words <= 2 * PIECE {
-            words.max(1)
-        } else {
-            PIECE
-        };
+        self.run((parts, points), &[], len, &mut work, put);
+        all
+    }
+
+    /// Calls `put` with the words of each set of [`Bits::pack`] from some word on, piece by piece.
+    fn run(
+        &self,
+        (parts, points): (&[Operand<'_>], usize),
+        streams: &[&Stream],
+        len: usize,
+        (compared, registers): &mut (Vec<u64>, Vec<u64>),
+        mut put: impl FnMut(usize, usize, &[u64]),
+    ) {
+        let words = len.div_ceil(WORD);
+        let piece = PIECE.min(words.max(1));
         let count = parts.len() / points.max(1);
         let stride = piece + self.halo;
-        // Two more than there are answers, for comparisons.
-        let mut registers = vec![0; (self.registers + 2) * stride];
+        let looks = 2 * stride * self.looks.len();
+        compared.resize(looks * points, 0);
+        registers.resize(self.registers * stride, 0);
         for from in (0..words).step_by(piece) {
             let to = (from + piece).min(words);
             let start = from.saturating_sub(self.halo);
             let bars = WORD * start..(WORD * to).min(len);
             let windows = streams.iter().map(|stream| stream.window(bars.clone()));
             let windows: Vec<Window> = windows.collect();
-            for (point, out) in out.chunks_mut(self.roots.len().max(1)).enumerate() {
-                let piece = Piece {
-                    operands: &parts[point * count..(point + 1) * count],
-                    windows: &windows,
-                    len,
-                    words: (start, to),
-                    stride,
-                };
-                for step in &self.steps {
-                    piece.take(*step, &mut registers);
+            let piece = |point: usize| Piece {
+                operands: &parts[point * count..(point + 1) * count],
+                windows: &windows,
+                len,
+                words: (start, to),
+                stride,
+            };
+            for point in 0..points {
+                let piece = piece(point);
+                let compared = &mut compared[point * looks..(point + 1) * looks];
+                let pairs = compared.chunks_mut(2 * stride).zip(&self.looks);
+                for (compared, sides) in pairs {
+                    piece.compare(*sides, compared);
                 }
-                for (root, out) in self.roots.iter().zip(out) {
+            }
+            for point in 0..points {
+                let compared = &compared[point * looks..(point + 1) * looks];
+                let piece = piece(point);
+                wide(Take {
+                    piece: &piece,
+                    steps: &self.steps,
+                    compared,
+                    registers,
+                });
+                for (set, root) in (point * self.roots.len()..).zip(&self.roots) {
                     if let Some(root) = root {
-                        let at = root * stride + (from - start);
-                        out.extend_from_slice(&registers[at..at + (to - from)]);
+                        let words = piece.register(*root, (compared, registers));
+                        put(set, from, &words[from - start..]);
                     }
                 }
             }
         }
-        out
     }
 }
 
@@ -272,11 +326,92 @@ struct Piece<'a> {
     stride: usize,
 }
 
-impl Piece<'_> {
+/// All steps of a piece.
+struct Take<'a> {
+    piece: &'a Piece<'a>,
+    steps: &'a [Step],
+    compared: &'a [u64],
+    registers: &'a mut [u64],
+}
+
+impl Loop for Take<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for step in self.steps {
+            self.piece.take(*step, self.compared, self.registers);
+        }
+    }
+}
+
+impl<'a> Piece<'a> {
+    #[inline(always)]
     fn count(&self) -> usize {
         self.words.1 - self.words.0
     }
 
+    #[inline(always)]
+    fn register<'r>(
+        &self,
+        register: Register,
+        (compared, registers): (&'r [u64], &'r [u64]),
+    ) -> &'r [u64] {
+        let (all, at) = match register {
+            Register::Look(look, which) => (compared, 2 * look + which),
+            Register::Own(own) => (registers, own),
+        };
+        &all[at * self.stride..at * self.stride + self.count()]
+    }
+
+    #[inline(always)]
+    fn take(&self, step: Step, compared: &[u64], registers: &mut [u64]) {
+        let (Step::Part(to, ..)
+        | Step::And(to, ..)
+        | Step::Or(to, ..)
+        | Step::Less(to, ..)
+        | Step::Differ(to, ..)
+        | Step::Shift(to, ..)
+        | Step::Fill(to, ..)) = step;
+        // What a step reads comes before what it writes.
+        let (before, after) = registers.split_at_mut(to * self.stride);
+        let out = &mut after[..self.count()];
+        let of = |register| self.register(register, (compared, before));
+        match step {
+            Step::And(_, a, b) => combine(out, of(a), of(b), |a, b| a & b),
+            Step::Or(_, a, b) => combine(out, of(a), of(b), |a, b| a | b),
+            Step::Less(_, a, b) => combine(out, of(a), of(b), |a, b| a & !b),
+            Step::Differ(_, a, b) => combine(out, of(a), of(b), |a, b| a ^ b),
+            Step::Shift(_, a, lag) => {
+                shift(of(a), out, lag);
+                if let Some(last) = out.last_mut() {
+                    *last &= within(self.words.1 - 1, self.len);
+                }
+            }
+            Step::Fill(_, holds) => {
+                for (word, out) in (self.words.0..).zip(out) {
+                    *out = if holds { within(word, self.len) } else { 0 };
+                }
+            }
+            Step::Part(_, part, answer) => self.part(part, answer, out),
+        }
+    }
+
+    fn part(&self, part: u32, answer: usize, out: &mut [u64]) {
+        match self.operands[part as usize] {
+            Operand::Condition(yes, no) => {
+                out.copy_from_slice(&[yes, no][answer][self.words.0..self.words.1]);
+            }
+            Operand::Truth(value) if value == Some(answer == YES) => {
+                for (word, out) in (self.words.0..).zip(out) {
+                    *out = within(word, self.len);
+                }
+            }
+            _ => out.fill(0),
+        }
+    }
+
+    #[inline]
     fn side(&self, side: Side) -> Operand<'_> {
         match side {
             Side::Part(part) => match self.operands[part as usize] {
@@ -290,173 +425,98 @@ impl Piece<'_> {
         }
     }
 
-    fn take(&self, step: Step, registers: &mut [u64]) {
-        let n = self.count();
-        let register = |k: usize| k * self.stride..k * self.stride + n;
-        match step {
-            Step::Order(a, b, to) => self.order(a, b, to, registers),
-            Step::Same(a, b, to) => self.same(a, b, to, registers),
-            Step::Part(part, to) => self.part(part, to, registers),
-            Step::And(to, a, b) => combine(
-                registers,
-                register(to),
-                [register(a), register(b)],
-                |a, b| a & b,
-            ),
-            Step::Or(to, a, b) => combine(
-                registers,
-                register(to),
-                [register(a), register(b)],
-                |a, b| a | b,
-            ),
-            Step::Fill(to, holds) => {
-                for (word, out) in (self.words.0..).zip(&mut registers[register(to)]) {
-                    *out = if holds { within(word, self.len) } else { 0 };
-                }
-            }
-            Step::Shift(to, a, lag) => {
-                let (before, after) = registers.split_at_mut(register(to).start);
-                let (a, out) = (&before[register(a)], &mut after[..n]);
-                shift(a, out, lag);
-                if let Some(last) = out.last_mut() {
-                    *last &= within(self.words.1 - 1, self.len);
-                }
-            }
-        }
-    }
-
-    /// Compares two sides: the answers are more, known not more, less, known not less.
-    fn order(&self, a: Side, b: Side, to: [Option<usize>; 4], registers: &mut [u64]) {
-        self.compared(a, b, registers);
-        self.answer(registers, to, |at_least, at_most| {
-            [at_least & !at_most, at_most, at_most & !at_least, at_least]
-        });
-    }
-
-    /// Compares two sides: the answers are equal, known to differ.
-    fn same(&self, a: Side, b: Side, to: [Option<usize>; 2], registers: &mut [u64]) {
-        self.compared(a, b, registers);
-        self.answer(registers, to, |at_least, at_most| {
-            [at_least & at_most, at_least ^ at_most]
-        });
-    }
-
-    /// Writes the answers that somebody asks for, from the words of the last comparison.
-    fn answer<const N: usize>(
-        &self,
-        registers: &mut [u64],
-        to: [Option<usize>; N],
-        answers: impl Fn(u64, u64) -> [u64; N],
-    ) {
-        let n = self.count();
-        let (registers, spare) = registers.split_at_mut(registers.len() - 2 * self.stride);
-        let (at_least, at_most) = spare.split_at(self.stride);
-        for (answer, to) in to.into_iter().enumerate() {
-            let Some(to) = to else {
-                continue;
-            };
-            let out = &mut registers[to * self.stride..to * self.stride + n];
-            for ((out, at_least), at_most) in out.iter_mut().zip(at_least).zip(at_most) {
-                *out = answers(*at_least, *at_most)[answer];
-            }
-        }
-    }
-
-    /// Puts the words "at least" and "at most" of two sides into the last two registers; both bits
-    /// are 0 where one of the sides is absent.
-    fn compared(&self, a: Side, b: Side, registers: &mut [u64]) {
-        let at = registers.len() - 2 * self.stride;
-        let (at_least, at_most) = registers[at..].split_at_mut(self.stride);
-        let mut words = at_least.iter_mut().zip(at_most);
-        let mut put = |more: u64, less: u64| {
-            if let Some((at_least, at_most)) = words.next() {
-                (*at_least, *at_most) = (more, less);
-            }
-        };
+    /// Puts "at least" and "at most" of two sides into two registers; both bits are 0 where one of the
+    /// sides is absent.
+    fn compare(&self, (a, b): (Side, Side), into: &mut [u64]) {
+        let (at_least, at_most) = into.split_at_mut(self.stride);
+        let count = self.count();
+        let into = (&mut at_least[..count], &mut at_most[..count]);
+        let bars = WORD * self.words.0..(WORD * self.words.1).min(self.len);
         match (self.side(a), self.side(b)) {
             (Operand::Column(a, a_first), Operand::Column(b, b_first)) => {
-                let ((a, a_last), (b, b_last)) = (self.bars(a, a_first), self.bars(b, b_first));
-                lanes::compare(a.iter().zip(b), &mut put);
-                lanes::compare(a_last.iter().zip(&b_last), put);
+                let (a, a_rest) = whole(a, a_first, &bars);
+                let (b, b_rest) = whole(b, b_first, &bars);
+                let rest = a_rest.iter().copied().zip(b_rest.iter().copied());
+                compared(a.iter().zip(b), rest, into);
             }
             (Operand::Column(a, first), Operand::Level(level)) => {
-                let ((a, a_last), b) = (self.bars(a, first), [level; WORD]);
-                lanes::compare(a.iter().map(|a| (a, &b)), &mut put);
-                lanes::compare(a_last.iter().map(|a| (a, &b)), put);
+                let ((a, rest), b) = (whole(a, first, &bars), [level; WORD]);
+                let rest = rest.iter().map(|a| (*a, level));
+                compared(a.iter().map(|a| (a, &b)), rest, into);
             }
             (Operand::Level(level), Operand::Column(b, first)) => {
-                let (a, (b, b_last)) = ([level; WORD], self.bars(b, first));
-                lanes::compare(b.iter().map(|b| (&a, b)), &mut put);
-                lanes::compare(b_last.iter().map(|b| (&a, b)), put);
+                let (a, (b, rest)) = ([level; WORD], whole(b, first, &bars));
+                let rest = rest.iter().map(|b| (level, *b));
+                compared(b.iter().map(|b| (&a, b)), rest, into);
             }
             (Operand::Level(a), Operand::Level(b)) => {
-                for word in self.words.0..self.words.1 {
+                for ((word, least), most) in (self.words.0..).zip(into.0).zip(into.1) {
                     let all = within(word, self.len);
-                    put(if a >= b { all } else { 0 }, if a <= b { all } else { 0 });
+                    (*least, *most) = (if a >= b { all } else { 0 }, if a <= b { all } else { 0 });
                 }
             }
-            _ => (self.words.0..self.words.1).for_each(|_| put(0, 0)),
-        }
-    }
-
-    /// The bars of the whole words of the piece, and those of a word that is not whole, absent
-    /// beyond the last bar. The column begins at bar `first`.
-    fn bars<'c>(
-        &self,
-        column: &'c [f64],
-        first: usize,
-    ) -> (&'c [[f64; WORD]], Option<[f64; WORD]>) {
-        let to = (WORD * self.words.1).min(self.len);
-        let (whole, rest) = column[WORD * self.words.0 - first..to - first].as_chunks::<WORD>();
-        let last = (!rest.is_empty()).then(|| {
-            let mut bars = [f64::NAN; WORD];
-            bars[..rest.len()].copy_from_slice(rest);
-            bars
-        });
-        (whole, last)
-    }
-
-    fn part(&self, part: u32, to: [Option<usize>; 2], registers: &mut [u64]) {
-        for (answer, to) in to.into_iter().enumerate() {
-            let Some(to) = to else {
-                continue;
-            };
-            for k in 0..self.count() {
-                let word = self.words.0 + k;
-                registers[to * self.stride + k] = match self.operands[part as usize] {
-                    Operand::Condition(yes, no) => [yes, no][answer][word],
-                    Operand::Truth(value) if value == Some(answer == YES) => within(word, self.len),
-                    _ => 0,
-                };
+            _ => {
+                into.0.fill(0);
+                into.1.fill(0);
             }
         }
     }
 }
 
-/// `f` of two registers into a third, which comes after both.
-fn combine(
-    registers: &mut [u64],
-    to: std::ops::Range<usize>,
-    [a, b]: [std::ops::Range<usize>; 2],
-    f: impl Fn(u64, u64) -> u64,
+/// Some bars of a column that begins at bar `first`: those of whole words, and the others.
+#[inline]
+fn whole<'c>(
+    column: &'c [f64],
+    first: usize,
+    bars: &Range<usize>,
+) -> (&'c [[f64; WORD]], &'c [f64]) {
+    column[bars.start - first..bars.end - first].as_chunks::<WORD>()
+}
+
+/// Compares whole words, and the bars of a word that is not whole.
+#[inline]
+fn compared<'c>(
+    pairs: impl Iterator<Item = (&'c [f64; WORD], &'c [f64; WORD])>,
+    rest: impl ExactSizeIterator<Item = (f64, f64)>,
+    (at_least, at_most): (&mut [u64], &mut [u64]),
 ) {
-    let (before, after) = registers.split_at_mut(to.start);
-    let out = &mut after[..to.len()];
-    for ((out, a), b) in out.iter_mut().zip(&before[a]).zip(&before[b]) {
+    if rest.len() > 0 {
+        let (mut least, mut most) = (0, 0);
+        for (k, (a, b)) in rest.enumerate() {
+            least |= u64::from(a >= b) << k;
+            most |= u64::from(a <= b) << k;
+        }
+        // It is the last one.
+        if let (Some(at_least), Some(at_most)) = (at_least.last_mut(), at_most.last_mut()) {
+            (*at_least, *at_most) = (least, most);
+        }
+    }
+    lanes::compare(pairs, (at_least, at_most));
+}
+
+/// `f` of two registers into a third.
+#[inline(always)]
+fn combine(out: &mut [u64], a: &[u64], b: &[u64], f: impl Fn(u64, u64) -> u64) {
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
         *out = f(*a, *b);
     }
 }
 
 /// Bits moved up by `lag`, zeros moving in.
+#[inline(always)]
 fn shift(a: &[u64], out: &mut [u64], lag: u32) {
     let (skip, by) = (lag as usize / 64, lag % 64);
     let skip = skip.min(out.len());
-    out[..skip].fill(0);
-    let moved = &a[..a.len() - skip];
-    let mut carry = 0;
-    for (out, word) in out[skip..].iter_mut().zip(moved) {
-        *out = word << by | carry;
-        carry = if by > 0 { word >> (64 - by) } else { 0 };
+    let (none, out) = out.split_at_mut(skip);
+    none.fill(0);
+    let moved = &a[..out.len()];
+    if by == 0 {
+        out.copy_from_slice(moved);
+    } else if let (Some(first), Some(word)) = (out.first_mut(), moved.first()) {
+        *first = word << by;
+        for (out, words) in out[1..].iter_mut().zip(moved.windows(2)) {
+            *out = words[1] << by | words[0] >> (64 - by);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::bits::{Bits, Operand};
 use super::check::Compiler;
 use super::eval::{self, Data, Given};
 use super::functions;
+use super::packed::{BLOCK, BarSet, Room};
 use super::parse::{Syntax, Tree};
 use super::plan::{ExprId, Kind, Op, Plan, arithmetic, unary};
 use super::stream::Stream;
@@ -50,7 +51,7 @@ struct Cut {
     axes: Vec<usize>,
     sizes: Vec<usize>,
     /// Its node in the shared plan by combination, or the mistakes.
-    nodes: Vec<std::result::Result<ExprId, Vec<Problem>>>,
+    nodes: Vec<Decided<ExprId>>,
 }
 
 impl Cut {
@@ -272,24 +273,10 @@ impl Family {
         keep.iter().filter_map(stream).collect()
     }
 
-    /// The values of the wanted expressions at a point, on the bars that `parts` are of.
-    ///
-    /// # Errors
-    /// The mistakes of a point whose params an expression refuses (a window of 0).
-    pub fn at<'a>(
-        &self,
-        parts: &'a Parts,
-        point: &[usize],
-    ) -> std::result::Result<Vec<Values<'a>>, Vec<Problem>> {
-        if !parts.streams.is_empty()
-            && let Some(values) = self.decide(parts, &[point]).pop()
-        {
-            return values;
-        }
-        let mut nodes = Vec::with_capacity(self.cuts.len());
-        for cut in &self.cuts {
-            nodes.push(cut.nodes[cut.place(point)].clone()?);
-        }
+    /// The values of the wanted expressions at a point, on the bars that `parts` are of, where these
+    /// have no streams.
+    fn at<'a>(&self, parts: &'a Parts, point: &[usize]) -> Decided<Vec<Values<'a>>> {
+        let nodes = self.nodes(point)?;
         if let [(end, slots)] = parts.stretches.as_slice() {
             return Ok(self.stretch(*end, slots, &nodes));
         }
@@ -305,21 +292,33 @@ impl Family {
         Ok(merged)
     }
 
+    /// The node of each part at a point.
+    fn nodes(&self, point: &[usize]) -> Decided<Vec<ExprId>> {
+        let at = |cut: &Cut| cut.nodes[cut.place(point)].clone();
+        self.cuts.iter().map(at).collect()
+    }
+
     /// Where the wanted conditions hold at each of `points`, and the wanted numbers, on the bars
-    /// that `parts` are of.
+    /// that `parts` are of: the values of all sound points one after the other, as many for each as
+    /// are wanted, and for each point whether it is sound. What was in `room` is gone.
     ///
     /// # Errors
-    /// As [`Family::at`], point by point.
+    /// Point by point the mistakes of one whose params an expression refuses (a window of 0).
     pub fn decide<'a>(
-        &self,
+        &'a self,
         parts: &'a Parts,
         points: &[&[usize]],
-    ) -> Vec<std::result::Result<Vec<Values<'a>>, Vec<Problem>>> {
+        room: &'a mut Room,
+    ) -> (Vec<Values<'a>>, Vec<Decided<()>>) {
+        let mut values = Vec::with_capacity(points.len() * self.wanted.len());
         let Some(bits) = &self.bits else {
-            return points.iter().map(|point| self.at(parts, point)).collect();
+            let at = |point: &&[usize]| self.at(parts, point).map(|own| values.extend(own));
+            let sound = points.iter().map(at).collect();
+            return (values, sound);
         };
         let [(len, slots)] = parts.stretches.as_slice() else {
-            return self.decide_stretches(bits, parts, points);
+            let sound = self.decide_stretches(bits, parts, points, (room, &mut values));
+            return (values, sound);
         };
         let count = self.cuts.len();
         let mut streams: Vec<&Stream> = Vec::new();
@@ -339,7 +338,7 @@ impl Family {
         };
         // The operands of all sound points, one after the other.
         let mut operands: Vec<Operand<'a>> = Vec::with_capacity(count * points.len());
-        let mut sound = |point: &&[usize]| -> std::result::Result<usize, Vec<Problem>> {
+        let operands_of = |point: &&[usize]| -> Decided<()> {
             let first = operands.len();
             for cut in &self.cuts {
                 match &cut.nodes[cut.place(point)] {
@@ -350,30 +349,38 @@ impl Family {
                     }
                 }
             }
-            Ok(first)
+            Ok(())
         };
-        let firsts: Vec<_> = points.iter().map(&mut sound).collect();
-        let sound = firsts.iter().filter(|first| first.is_ok()).count();
-        let mut words = bits.run((&operands, sound), &streams, *len).into_iter();
-        let mut values = |first: usize| -> Vec<Values<'a>> {
-            let own = &operands[first..first + count];
-            let value = |id: &ExprId| self.value(*id, own, words.next());
-            self.wanted.iter().map(value).collect()
-        };
-        let firsts = firsts.into_iter();
-        firsts.map(|first| first.map(&mut values)).collect()
-    }
-
-    /// A wanted expression, from the operands of its point and the words of its yes.
-    fn value<'a>(&self, id: ExprId, own: &[Operand<'a>], words: Option<Vec<u64>>) -> Values<'a> {
-        match self.top.op(id) {
-            Op::Part(cut) if self.top.node(id).kind == Kind::Number => match own[cut as usize] {
+        let sound: Vec<Decided<()>> = points.iter().map(operands_of).collect();
+        let count_sound = sound.iter().filter(|sound| sound.is_ok()).count();
+        bits.pack((&operands, count_sound), &streams, *len, room);
+        let room = &*room;
+        for point in 0..count_sound {
+            let number = |cut: u32| match operands[point * count + cut as usize] {
                 Operand::Column(column, _) => Values::Column(Cow::Borrowed(column)),
                 Operand::Level(value) => Values::Level(value),
                 _ => Values::Truth(None),
-            },
-            Op::Number(bits) => Values::Level(f64::from_bits(bits)),
-            _ => Values::Yes(words.unwrap_or_default()),
+            };
+            self.values(point, &number, room, &mut values);
+        }
+        (values, sound)
+    }
+
+    /// The wanted expressions of the `point`th sound point, from the parts that are numbers and the
+    /// sets of bars in `room`.
+    fn values<'a>(
+        &self,
+        point: usize,
+        number: &dyn Fn(u32) -> Values<'a>,
+        room: &'a Room,
+        into: &mut Vec<Values<'a>>,
+    ) {
+        for (set, id) in (point * self.wanted.len()..).zip(&self.wanted) {
+            into.push(match self.top.op(*id) {
+                Op::Part(cut) if self.top.node(*id).kind == Kind::Number => number(cut),
+                Op::Number(bits) => Values::Level(f64::from_bits(bits)),
+                _ => Values::Yes(room.set(set)),
+            });
         }
     }
 
@@ -383,33 +390,22 @@ impl Family {
         bits: &Bits,
         parts: &'a Parts,
         points: &[&[usize]],
-    ) -> Vec<std::result::Result<Vec<Values<'a>>, Vec<Problem>>> {
-        let nodes = |point: &&[usize]| -> std::result::Result<Vec<ExprId>, Vec<Problem>> {
-            let at = |cut: &Cut| cut.nodes[cut.place(point)].clone();
-            self.cuts.iter().map(at).collect()
-        };
-        let nodes: Vec<_> = points.iter().map(nodes).collect();
+        (room, into): (&'a mut Room, &mut Vec<Values<'a>>),
+    ) -> Vec<Decided<()>> {
+        let nodes: Vec<_> = points.iter().map(|point| self.nodes(point)).collect();
         let sound: Vec<&Vec<ExprId>> = nodes.iter().flatten().collect();
-        let mut words = self.by_stretch(bits, &parts.stretches, &sound).into_iter();
-        let mut values = |nodes: &Vec<ExprId>| -> Vec<Values<'a>> {
-            let wanted = self.wanted.iter().map(|id| (id, words.next()));
-            wanted
-                .map(|(id, words)| match self.top.op(*id) {
-                    Op::Part(cut) if self.top.node(*id).kind == Kind::Number => {
-                        parts.number(nodes[cut as usize])
-                    }
-                    Op::Number(bits) => Values::Level(f64::from_bits(bits)),
-                    _ => Values::Yes(words.unwrap_or_default()),
-                })
-                .collect()
-        };
-        let nodes = nodes.iter();
-        nodes
-            .map(|nodes| match nodes {
-                Ok(nodes) => Ok(values(nodes)),
-                Err(problems) => Err(problems.clone()),
-            })
-            .collect()
+        let words = self.by_stretch(bits, &parts.stretches, &sound);
+        room.clear(words.len(), parts.len);
+        for (set, words) in words.iter().enumerate() {
+            let blocks = words.chunks(BLOCK).enumerate();
+            blocks.for_each(|(k, words)| room.put(set, k * BLOCK, words));
+        }
+        let room = &*room;
+        for (point, nodes) in sound.into_iter().enumerate() {
+            let number = |cut: u32| parts.number(nodes[cut as usize]);
+            self.values(point, &number, room, into);
+        }
+        nodes.into_iter().map(|nodes| nodes.map(|_| ())).collect()
     }
 
     /// Where the wanted conditions hold, each stretch by the columns as they look from its end.
@@ -424,7 +420,7 @@ impl Family {
         for (end, slots) in stretches {
             let start = (from / WORD).saturating_sub(bits.halo());
             let operands = operands(points, slots, WORD * start..*end);
-            let part = bits.run((&operands, points.len()), &[], end - WORD * start);
+            let part = bits.words((&operands, points.len()), end - WORD * start);
             if all.is_empty() {
                 all = part;
             } else {
@@ -492,6 +488,9 @@ fn digits(mut place: usize, sizes: &[usize]) -> Vec<usize> {
     }
     digits
 }
+
+/// What a point gives, or the mistakes of its params.
+pub type Decided<T> = std::result::Result<T, Vec<Problem>>;
 
 /// The shared parts of one tape.
 pub struct Parts {
@@ -563,9 +562,9 @@ pub enum Values<'a> {
     Column(Cow<'a, [f64]>),
     /// Yes, no or absent a bar.
     Condition(Cow<'a, Mask>),
-    /// The bars on which a condition holds, as bits; whether it is known not to hold on the others
-    /// was not asked.
-    Yes(Vec<u64>),
+    /// The bars on which a condition holds; whether it is known not to hold on the others was not
+    /// asked.
+    Yes(BarSet<'a>),
     /// The same number on every bar.
     Level(f64),
     /// The same answer on every bar.
@@ -586,7 +585,7 @@ impl Values<'_> {
     pub fn into_mask(self, len: usize) -> Mask {
         match self {
             Values::Condition(mask) => mask.into_owned(),
-            Values::Yes(words) => Mask::of_yes(len, words),
+            Values::Yes(bars) => Mask::of_yes(len, bars.words(len.div_ceil(WORD))),
             Values::Truth(value) => Mask::constant(len, value),
             Values::Column(_) | Values::Level(_) => Mask::absent(len),
         }

@@ -42,33 +42,37 @@ fn compared(
     yes: impl Fn(u64, u64) -> u64,
     no: impl Fn(u64, u64) -> u64,
 ) -> Mask {
-    let mut mask = Mask::with_room_for(a.len());
-    ordered(a, b, |at_least, at_most| {
-        mask.yes.push(yes(at_least, at_most));
-        mask.no.push(no(at_least, at_most));
-    });
+    let mut mask = Mask::absent(a.len());
+    ordered(a, b, (&mut mask.yes, &mut mask.no));
+    for (a, b) in mask.yes.iter_mut().zip(&mut mask.no) {
+        (*a, *b) = (yes(*a, *b), no(*a, *b));
+    }
     mask
 }
 
 /// The words "at least" and "at most" of a column against another one or a level.
 #[inline(always)]
-fn ordered(a: &[f64], b: Right<'_>, mut put: impl FnMut(u64, u64)) {
+fn ordered(a: &[f64], b: Right<'_>, (at_least, at_most): (&mut [u64], &mut [u64])) {
     let (words, rest) = a.as_chunks::<WORD>();
     let mut last = [[f64::NAN; WORD]; 2];
     last[0][..rest.len()].copy_from_slice(rest);
+    let (at_least, last_least) = at_least.split_at_mut(words.len());
+    let (at_most, last_most) = at_most.split_at_mut(words.len());
+    let into = (at_least, at_most);
     match b {
         Right::Column(b) => {
             let (others, rest) = b.as_chunks::<WORD>();
             last[1][..rest.len()].copy_from_slice(rest);
-            lanes::compare(words.iter().zip(others), &mut put);
+            lanes::compare(words.iter().zip(others), into);
         }
         Right::Level(level) => {
             last[1] = [level; WORD];
-            lanes::compare(words.iter().map(|word| (word, &last[1])), &mut put);
+            lanes::compare(words.iter().map(|word| (word, &last[1])), into);
         }
     }
     if !rest.is_empty() {
-        lanes::compare(std::iter::once((&last[0], &last[1])), put);
+        let into = (last_least, last_most);
+        lanes::compare(std::iter::once((&last[0], &last[1])), into);
     }
 }
 
@@ -79,16 +83,6 @@ impl Mask {
             len: 0,
             yes: Vec::new(),
             no: Vec::new(),
-        }
-    }
-
-    /// A mask of `len` bars whose words are still to be pushed.
-    fn with_room_for(len: usize) -> Self {
-        let words = len.div_ceil(WORD);
-        Mask {
-            len,
-            yes: Vec::with_capacity(words),
-            no: Vec::with_capacity(words),
         }
     }
 
@@ -156,14 +150,14 @@ impl Mask {
     /// `a > b` and `b > a`, in one look at the columns.
     pub fn greater_both_ways(a: &[f64], b: &[f64]) -> [Self; 2] {
         let len = a.len().min(b.len());
-        let mut masks = [Mask::with_room_for(len), Mask::with_room_for(len)];
-        ordered(&a[..len], Right::Column(&b[..len]), |ge, le| {
-            masks[0].yes.push(ge & !le);
-            masks[0].no.push(le);
-            masks[1].yes.push(le & !ge);
-            masks[1].no.push(ge);
-        });
-        masks
+        let [mut more, mut less] = [Mask::absent(len), Mask::absent(len)];
+        let into = (&mut less.no[..], &mut more.no[..]);
+        ordered(&a[..len], Right::Column(&b[..len]), into);
+        let yes = more.yes.iter_mut().zip(&mut less.yes);
+        for ((more, less), (ge, le)) in yes.zip(less.no.iter().zip(&more.no)) {
+            (*more, *less) = (ge & !le, le & !ge);
+        }
+        [more, less]
     }
 
     /// `a > level` for every bar; absent where either is NaN.

@@ -34,6 +34,7 @@ pub struct ClosedTrades {
 
 impl ClosedTrades {
     /// Adds a closed trade.
+    #[inline]
     pub fn add(&mut self, pnl: f64) {
         if pnl > 0.0 {
             self.wins += 1;
@@ -67,6 +68,7 @@ pub enum Amount {
 }
 
 /// The amount of an entry, or `None` when a value that it needs does not exist.
+#[inline]
 pub fn amount(size: &Size, at: &Situation) -> Option<Amount> {
     let money = |m: f64| Some(Amount::Money(m));
     let wanted = match size.method {

@@ -6,8 +6,8 @@
 //! span, so that any number of threads gives the same figures.
 
 use crate::engine::{
-    Conditions, Counted, Kernel, Outline, Repeated, Run, Tally, backtest_bare, backtest_over,
-    outline,
+    Conditions, Counted, Kernel, Outline, Repeated, Run, Signals as Spoken, Tally, backtest_bare,
+    backtest_over, outline,
 };
 use crate::error::{Error, Result};
 use crate::market::Market;
@@ -17,7 +17,7 @@ use crate::metrics::trial::{
 };
 use crate::metrics::{Metrics, bare_of_run, returns_of_run};
 use crate::portfolio::TradeStatus;
-use crate::rules::{EvalOptions, Family, Mask, Parts, Values, Vocabulary};
+use crate::rules::{EvalOptions, Family, Mask, Parts, Room, Values, Vocabulary};
 use crate::strategy::{Compiled, Signals, Strategy};
 use crate::units::{BarIndex, Micros};
 use std::borrow::Cow;
@@ -32,6 +32,8 @@ const LONG_BARS: usize = 16_384;
 const SHORT_BATCH: usize = 64;
 /// Values of an axis whose points come together.
 const TILE: usize = 16;
+/// Values of the first axis among these that are taken by turns.
+const NEAR: usize = 4;
 
 /// One axis that varies a param.
 #[derive(Debug, Clone, PartialEq)]
@@ -254,11 +256,11 @@ impl<'m> Trials<'m> {
         let conditions = universe.map(|(account, &tape)| {
             let len = self.market.tapes[tape].bars.len();
             self.with_signals(point, account..account + 1, own.as_ref(), |signals| {
-                let signals = signals.iter().flatten();
-                let mask = |(key, values): &(&str, Values<'_>)| {
+                let pairs = signals.iter().flat_map(|s| s.keys.iter().zip(s.values));
+                let mask = |(key, values): (&&str, &Values<'_>)| {
                     ((*key).to_string(), values.clone().into_mask(len))
                 };
-                signals.map(mask).collect::<Conditions>()
+                pairs.map(mask).collect::<Conditions>()
             })
         });
         repeated.run(&conditions.collect::<Result<Vec<_>>>()?)
@@ -300,22 +302,22 @@ impl<'m> Trials<'m> {
             return self.shared_each(points, (kernel, family, parts), (bars, span), ask);
         }
         let scale = self.scale(span, ask);
+        let keys = self.keys();
         let mut trials: Vec<Option<Result<Trial>>> = points.iter().map(|_| None).collect();
+        let mut room = Room::default();
         let order = by_tile(points);
         for order in order.chunks(self.batch()) {
             let points: Vec<&[usize]> = order.iter().map(|&k| points[k]).collect();
-            let (mut sound, mut places) = (Vec::with_capacity(points.len()), Vec::new());
-            for (&k, values) in order.iter().zip(family.decide(&parts[0], &points)) {
-                match values {
-                    Ok(values) => {
-                        let keys = self.outline.wanted.iter().map(String::as_str);
-                        sound.push(keys.zip(values).collect::<Vec<_>>());
-                        places.push(k);
-                    }
+            let (values, sound) = family.decide(&parts[0], &points, &mut room);
+            let mut places = Vec::with_capacity(points.len());
+            for (&k, sound) in order.iter().zip(sound) {
+                match sound {
+                    Ok(()) => places.push(k),
                     Err(problems) => trials[k] = Some(Err(self.refused(problems))),
                 }
             }
-            let tallies = kernel.tally(0, &sound, bars, ask == Ask::Blocks);
+            let spoken = spoken(&keys, &values, places.len());
+            let tallies = kernel.tally(0, &spoken, bars, ask == Ask::Blocks);
             for (k, tally) in places.into_iter().zip(tallies) {
                 trials[k] = tally.map(|tally| Ok(asked(of_tally(&tally, scale), ask)));
             }
@@ -335,25 +337,36 @@ impl<'m> Trials<'m> {
         ask: Ask,
     ) -> Vec<Result<Trial>> {
         let scale = self.scale(span, ask);
+        let keys = self.keys();
         let mut trials: Vec<Option<Result<Trial>>> = points.iter().map(|_| None).collect();
+        let mut rooms: Vec<Room> = parts.iter().map(|_| Room::default()).collect();
         let order = by_tile(points);
         for order in order.chunks(self.batch().div_ceil(parts.len())) {
             let points: Vec<&[usize]> = order.iter().map(|&k| points[k]).collect();
-            let decided = parts.iter().map(|parts| family.decide(parts, &points));
-            let mut decided: Vec<_> = decided.map(Vec::into_iter).collect();
-            for &k in order {
-                let keys = || self.outline.wanted.iter().map(String::as_str);
-                let values = decided
-                    .iter_mut()
-                    .map(|of| of.next().unwrap_or(Ok(Vec::new())));
-                let signals = values
-                    .map(|values| values.map(|values| keys().zip(values).collect()))
-                    .collect::<std::result::Result<Vec<Vec<_>>, _>>();
-                trials[k] = match signals {
-                    Err(problems) => Some(Err(self.refused(problems))),
-                    Ok(signals) => kernel
-                        .tally_shared(&signals, bars, ask == Ask::Blocks)
-                        .map(|tally| Ok(asked(of_tally(&tally, scale), ask))),
+            let tapes = parts.iter().zip(&mut rooms);
+            let decided: Vec<_> = tapes
+                .map(|(parts, room)| family.decide(parts, &points, room))
+                .collect();
+            // The same params are sound, or not, on all tapes.
+            let sound = decided
+                .first()
+                .map_or(&[][..], |(_, sound)| sound.as_slice());
+            let count = sound.iter().filter(|sound| sound.is_ok()).count();
+            let by_tape = decided
+                .iter()
+                .map(|(values, _)| spoken(&keys, values, count));
+            let by_tape: Vec<Vec<Spoken<'_>>> = by_tape.collect();
+            let mut nth = 0;
+            for (&k, sound) in order.iter().zip(sound) {
+                trials[k] = match sound {
+                    Err(problems) => Some(Err(self.refused(problems.clone()))),
+                    Ok(()) => {
+                        let signals: Vec<_> = by_tape.iter().map(|tape| tape[nth]).collect();
+                        nth += 1;
+                        kernel
+                            .tally_shared(&signals, bars, ask == Ask::Blocks)
+                            .map(|tally| Ok(asked(of_tally(&tally, scale), ask)))
+                    }
                 };
             }
         }
@@ -361,6 +374,11 @@ impl<'m> Trials<'m> {
         pairs
             .map(|(trial, point)| trial.unwrap_or_else(|| self.measure(point, span.cloned(), ask)))
             .collect()
+    }
+
+    /// Keys of the expressions, in the order of their values.
+    fn keys(&self) -> Vec<&str> {
+        self.outline.wanted.iter().map(String::as_str).collect()
     }
 
     /// Accounts of a trial.
@@ -599,19 +617,23 @@ impl<'m> Trials<'m> {
         point: &[usize],
         symbols: Range<usize>,
         own: Option<&Compiled>,
-        work: impl FnOnce(&[Vec<(&str, Values<'_>)>]) -> R,
+        work: impl FnOnce(&[Spoken<'_>]) -> R,
     ) -> Result<R> {
         if let Columns::Shared(family, parts) = self.columns.as_ref() {
-            let keys = || self.outline.wanted.iter().map(String::as_str);
-            let signals = symbols.map(|symbol| {
-                let mut values = family.decide(&parts[symbol], &[point]);
-                let values = values
-                    .pop()
-                    .unwrap_or_else(|| family.at(&parts[symbol], point))
-                    .map_err(|problems| self.refused(problems))?;
-                Ok(keys().zip(values).collect())
+            let keys = self.keys();
+            let mut rooms: Vec<Room> = symbols.clone().map(|_| Room::default()).collect();
+            let tapes = symbols.zip(&mut rooms).map(|(symbol, room)| {
+                let (values, sound) = family.decide(&parts[symbol], &[point], room);
+                let sound = sound.into_iter().collect::<std::result::Result<(), _>>();
+                sound.map_err(|problems| self.refused(problems))?;
+                Ok(values)
             });
-            return Ok(work(&signals.collect::<Result<Vec<_>>>()?));
+            let tapes = tapes.collect::<Result<Vec<_>>>()?;
+            let signals = tapes.iter().map(|values| Spoken {
+                keys: &keys,
+                values,
+            });
+            return Ok(work(&signals.collect::<Vec<_>>()));
         }
         let Some(own) = own else {
             return Ok(work(&[]));
@@ -619,17 +641,22 @@ impl<'m> Trials<'m> {
         let tapes = symbols.map(|symbol| self.outline.universe[symbol]);
         let columns = tapes.map(|tape| own.columns(self.market, tape, &self.options()));
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let signals = columns.iter().map(|columns| {
-            let values = own.wanted.iter().map(|(key, id)| {
+        let keys: Vec<&str> = own.wanted.iter().map(|(key, _)| key.as_str()).collect();
+        let values = columns.iter().map(|columns| {
+            let value = own.wanted.iter().map(|(_, id)| {
                 let mask: &Mask = columns.condition(*id);
-                let value = if mask.is_empty() {
+                if mask.is_empty() {
                     Values::Column(Cow::Borrowed(columns.number(*id)))
                 } else {
                     Values::Condition(Cow::Borrowed(mask))
-                };
-                (key.as_str(), value)
+                }
             });
-            values.collect()
+            value.collect()
+        });
+        let values: Vec<Vec<Values<'_>>> = values.collect();
+        let signals = values.iter().map(|values| Spoken {
+            keys: &keys,
+            values,
         });
         Ok(work(&signals.collect::<Vec<_>>()))
     }
@@ -665,6 +692,16 @@ struct Curve {
     each: Vec<Option<Tally>>,
 }
 
+/// The values of point after point by their keys.
+fn spoken<'a>(keys: &'a [&'a str], values: &'a [Values<'a>], points: usize) -> Vec<Spoken<'a>> {
+    let count = keys.len();
+    let of = |point: usize| Spoken {
+        keys,
+        values: &values[point * count..(point + 1) * count],
+    };
+    (0..points).map(of).collect()
+}
+
 /// Indices of `points`, those that share columns together, so that these stay in the cache.
 fn by_tile(points: &[&[usize]]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..points.len()).collect();
@@ -672,7 +709,12 @@ fn by_tile(points: &[&[usize]]) -> Vec<usize> {
         // The place of the tile, up to four axes; further ones keep the order that was given.
         let tile = |k: usize| {
             let axes = points[k].iter().take(4);
-            axes.fold(0_u64, |key, at| key << 16 | (at / TILE).min(0xFFFF) as u64)
+            let tile = axes.fold(0_u64, |key, at| key << 16 | (at / TILE).min(0xFFFF) as u64);
+            // A few values of the first axis come together for each of the others.
+            let first = points[k].first().map_or(0, |at| at % TILE / NEAR);
+            let others = points[k].iter().skip(1).take(3);
+            let within = others.fold(first as u64, |key, at| key << 16 | (at % TILE) as u64);
+            (tile, within)
         };
         order.sort_by_cached_key(|&k| tile(k));
     }

@@ -1,5 +1,6 @@
 //! The accounts that [`Account`] walks, ready for any number of trials.
 
+use crate::engine::kernel::Signals;
 use crate::engine::kernel::account::{Account, Shared};
 use crate::engine::kernel::ahead::Ahead;
 use crate::engine::kernel::ground::Ground;
@@ -8,7 +9,6 @@ use crate::engine::kernel::tally::{Counted, Tally};
 use crate::engine::prepare::Prepared;
 use crate::error::Result;
 use crate::market::Market;
-use crate::rules::Values;
 use crate::strategy::Strategy;
 use crate::units::BarIndex;
 use std::ops::Range;
@@ -59,7 +59,7 @@ impl<'m> Accounts<'m> {
     pub(crate) fn tally<'a>(
         &'a self,
         account: usize,
-        signals: &'a [Vec<(&'a str, Values<'a>)>],
+        signals: &'a [Signals<'a>],
         over: Over<'a>,
     ) -> Option<Tally> {
         self.run(account, signals, over, None).1
@@ -69,7 +69,7 @@ impl<'m> Accounts<'m> {
     pub(crate) fn run<'a>(
         &'a self,
         account: usize,
-        signals: &'a [Vec<(&'a str, Values<'a>)>],
+        signals: &'a [Signals<'a>],
         over: Over<'a>,
         kept: Option<Kept<'a>>,
     ) -> (Counted, Option<Tally>) {

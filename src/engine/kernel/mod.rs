@@ -28,7 +28,7 @@ use crate::engine::kernel::walk::{Distance, Lane, Reach, Says, Stretch, Walk};
 use crate::engine::prepare::Prepared;
 use crate::error::Result;
 use crate::market::{Bars, Market};
-use crate::rules::Values;
+use crate::rules::{Cursor, Values};
 use crate::strategy::{AccountKind, Distance as Written, OrderKind, Strategy};
 use crate::units::BarIndex;
 use std::borrow::Cow;
@@ -62,7 +62,22 @@ struct Tape<'m> {
 }
 
 /// The expressions of a trial by key (`rules.enter`), on the bars of one symbol.
-pub type Signals<'a> = [(&'a str, Values<'a>)];
+#[derive(Debug, Clone, Copy)]
+pub struct Signals<'a> {
+    /// Their keys.
+    pub keys: &'a [&'a str],
+    /// As many values.
+    pub values: &'a [Values<'a>],
+}
+
+impl<'a> Signals<'a> {
+    /// The expression of a key.
+    #[inline]
+    pub fn find(&self, key: &str) -> Option<&'a Values<'a>> {
+        let at = self.keys.iter().position(|k| *k == key)?;
+        self.values.get(at)
+    }
+}
 
 impl<'m> Kernel<'m> {
     /// Prepares the trials of `strategy` over the sessions that end after bars `ends` (empty: every
@@ -142,7 +157,7 @@ impl<'m> Kernel<'m> {
     pub fn tally(
         &self,
         account: usize,
-        trials: &[Vec<(&str, Values<'_>)>],
+        trials: &[Signals<'_>],
         span: &Range<BarIndex>,
         blocks: bool,
     ) -> Vec<Option<Tally>> {
@@ -160,8 +175,8 @@ impl<'m> Kernel<'m> {
         let start = || Running::new(self.strategy.account.cash, sessions.0, count, blocks);
         if span.len() <= piece {
             // What fits into the cache is done trial by trial.
-            let alone = |signals: &Vec<(&str, Values<'_>)>| {
-                let mut trial = Trial::new(self, signals, &lane, start());
+            let alone = |signals: &Signals<'_>| {
+                let mut trial = Trial::new(self, *signals, &lane, start());
                 trial.advance(&lane, None);
                 trial.ended(count)
             };
@@ -169,7 +184,7 @@ impl<'m> Kernel<'m> {
         }
         let trials = trials.iter();
         let mut all: Vec<Trial<'_>> = trials
-            .map(|signals| Trial::new(self, signals, &lane, start()))
+            .map(|signals| Trial::new(self, *signals, &lane, start()))
             .collect();
         let pieces = (span.start..span.end).step_by(piece).skip(1);
         for until in pieces.map(Some).chain([None]) {
@@ -184,7 +199,7 @@ impl<'m> Kernel<'m> {
     /// of the universe; `None` as in [`Kernel::tally`].
     pub fn tally_shared(
         &self,
-        signals: &[Vec<(&str, Values<'_>)>],
+        signals: &[Signals<'_>],
         span: &Range<BarIndex>,
         blocks: bool,
     ) -> Option<Tally> {
@@ -198,7 +213,7 @@ impl<'m> Kernel<'m> {
     pub fn equity(
         &self,
         account: usize,
-        signals: &[Vec<(&str, Values<'_>)>],
+        signals: &[Signals<'_>],
         span: &Range<BarIndex>,
         (equity, is_held): (&mut [f64], &mut [bool]),
     ) -> (Counted, Option<Tally>) {
@@ -210,14 +225,18 @@ impl<'m> Kernel<'m> {
             };
             return accounts.run(account, signals, self.over(span, false), Some(kept));
         }
-        let signals = signals.first().map_or(&[][..], Vec::as_slice);
+        let nothing = Signals {
+            keys: &[],
+            values: &[],
+        };
+        let signals = signals.first().copied().unwrap_or(nothing);
         let lane = self.lane(account, span);
         let sessions = (lane.session(span.start), lane.session(span.end));
         let count = sessions.1 - sessions.0;
         let running = Running::new(self.strategy.account.cash, sessions.0, count, false);
         let mut trial = Trial::new(self, signals, &lane, running);
         let (running, held) = (&mut trial.running, &mut trial.held);
-        trial.walk.finish(|stretch| {
+        trial.walk.advance(None, |stretch| {
             walk::add(running, &lane, stretch);
             held.add(&lane, stretch);
             let bars = stretch.from - span.start..stretch.to - span.start;
@@ -260,38 +279,34 @@ impl<'m> Kernel<'m> {
         }
     }
 
-    /// What the expressions say, entries that an exit forbids left out.
+    /// What the expressions say.
     #[inline]
-    fn says<'a>(&self, signals: &'a Signals<'_>, bars: usize) -> Says<'a> {
-        let find = |key: &str| signals.iter().find(|(k, _)| *k == key).map(|(_, v)| v);
-        let mut exit = yes(find("rules.exit"), bars);
-        let mut enter = yes(find("rules.enter"), bars);
-        let pairs = enter.iter().zip(exit.iter());
-        if pairs.fold(0, |both, (enter, exit)| both | enter & exit) != 0 {
-            let pairs = enter.to_mut().iter_mut().zip(exit.iter());
-            pairs.for_each(|(enter, exit)| *enter &= !exit);
-        }
-        if !self.decides.is_empty() {
-            let enter = enter.to_mut().iter_mut();
-            let pairs = enter.zip(exit.to_mut()).zip(&self.decides);
-            for ((enter, exit), decides) in pairs {
-                *enter &= decides;
-                *exit &= decides;
+    fn says<'a>(&self, signals: Signals<'a>, bars: usize) -> Says<'a> {
+        let find = |key: &str| signals.find(key);
+        let days = |key: &str| match (find(key), self.decides.as_slice()) {
+            (Some(Values::Yes(set)), []) => set.cursor(),
+            (Some(Values::Condition(mask)), []) => Cursor::Plain(mask.yes_words()),
+            (None, _) => Cursor::Plain(&[]),
+            (values, []) => Cursor::Own(yes(values, bars).into_owned()),
+            (values, decides) => {
+                let words = yes(values, bars);
+                let pairs = words.iter().zip(decides);
+                Cursor::Own(pairs.map(|(a, b)| a & b).collect())
             }
-        }
+        };
         let distance = |written: &Option<Written>, key: &str| match written {
             None => None,
             Some(Written::Fraction(fraction)) => Some(Distance::Fraction(*fraction)),
-            Some(Written::Expr(_)) => find(key).map(|v| Distance::Money(v.clone())),
+            Some(Written::Expr(_)) => find(key).map(Distance::Money),
         };
         let stops = &self.strategy.stops;
         Says {
-            enter,
-            exit,
+            enter: days("rules.enter"),
+            exit: days("rules.exit"),
             stop: distance(&stops.stop, "stops.stop"),
             target: distance(&stops.target, "stops.target"),
             trail: distance(&stops.trail, "stops.trail"),
-            volatility: find("size.method").cloned(),
+            volatility: find("size.method"),
         }
     }
 }
@@ -304,10 +319,10 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    #[inline]
+    #[inline(always)]
     fn new(
         kernel: &'a Kernel<'_>,
-        signals: &'a Signals<'_>,
+        signals: Signals<'a>,
         lane: &'a Lane<'a>,
         running: Running,
     ) -> Self {
@@ -325,10 +340,7 @@ impl<'a> Trial<'a> {
             walk::add(running, lane, stretch);
             held.add(lane, stretch);
         };
-        match until {
-            Some(bar) => self.walk.advance(bar, sink),
-            None => self.walk.finish(sink),
-        }
+        self.walk.advance(until, sink);
     }
 
     /// The sums over `count` sessions; `None` when the equity fell to nothing.
@@ -368,7 +380,7 @@ impl HeldSessions {
 fn yes<'a>(values: Option<&'a Values<'_>>, bars: usize) -> Cow<'a, [u64]> {
     match values {
         Some(Values::Condition(mask)) => Cow::Borrowed(mask.yes_words()),
-        Some(Values::Yes(words)) => Cow::Borrowed(words),
+        Some(Values::Yes(set)) => Cow::Owned(set.words(bars.div_ceil(64))),
         Some(Values::Truth(Some(true))) => Cow::Owned(vec![u64::MAX; bars.div_ceil(64)]),
         _ => Cow::Owned(vec![0; bars.div_ceil(64)]),
     }

@@ -68,7 +68,7 @@ impl Running {
     }
 
     /// The sessions `from..to`, at whose ends `shares` are held beside `cash`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stretch(
         &mut self,
         marks: Marks<'_>,
@@ -96,7 +96,7 @@ impl Running {
     }
 
     /// One session that ends with `equity`.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, session: usize, equity: f64) {
         let r = equity / self.before - 1.0;
         self.before = equity;

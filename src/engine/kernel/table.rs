@@ -2,7 +2,10 @@
 //!
 //! While shares are held and no cash lies beside them, the equity is a multiple of the price: its
 //! returns are the price's, and sums over a stretch are differences of running sums. How far it fell
-//! follows from the extremes of the price, unless a new peak lies inside the stretch.
+//! follows from the extremes of the price, unless a new peak lies inside the stretch. The tables are
+//! small, since what they take of the cache the columns of indicators lack.
+
+use crate::lanes::{Loop, wide};
 
 /// Session returns of a price, summed from the first on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,8 +25,23 @@ pub(crate) struct Extremes {
 }
 
 impl Extremes {
+    /// Of no price.
+    const NONE: Extremes = Extremes {
+        most: f64::NEG_INFINITY,
+        least: f64::INFINITY,
+    };
+
+    /// Of one price.
+    #[inline(always)]
+    fn one(price: f64) -> Self {
+        Extremes {
+            most: price,
+            least: price,
+        }
+    }
+
     /// Of both stretches.
-    #[inline]
+    #[inline(always)]
     fn and(self, other: Extremes) -> Self {
         Extremes {
             most: if other.most > self.most {
@@ -40,16 +58,20 @@ impl Extremes {
     }
 }
 
-/// Prices of a block whose extremes are summed up ahead, on long tapes.
-const BLOCK: usize = 64;
-/// Tapes up to this length are summed up price by price.
+/// Prices of a block whose extremes are known, on tapes up to [`SHORT`] and on longer ones.
+const BLOCKS: [usize; 2] = [32, 64];
+/// Tapes up to this length know their extremes up to each price of a block, and from it on, too.
 const SHORT: usize = 8_192;
 
 /// Running sums and extremes of one tape's prices at session ends.
 pub(crate) struct Table {
     returns: Returns,
+    /// Of whole blocks.
     extremes: Sparse,
-    /// Prices a leaf of `extremes`.
+    /// Of a block's prices from each on, and up to each; empty on long tapes.
+    from: Vec<Extremes>,
+    upto: Vec<Extremes>,
+    /// Prices a block.
     block: usize,
 }
 
@@ -63,14 +85,30 @@ enum Returns {
 impl Table {
     /// `bare`: the sums of falls are not asked for, and are 0.
     pub(crate) fn new(marks: &[f64], bare: bool) -> Self {
-        let block = if marks.len() <= SHORT { 1 } else { BLOCK };
-        let leaves = marks.chunks(block).map(extremes_of).collect();
+        let is_short = marks.len() <= SHORT;
+        let block = BLOCKS[usize::from(!is_short)];
+        let blocks: Vec<Extremes> = marks.chunks(block).map(extremes_of).collect();
+        let short = if is_short { marks } else { &[] };
+        let (mut from, mut upto): (Vec<_>, Vec<_>) = short
+            .iter()
+            .map(|m| (Extremes::one(*m), Extremes::one(*m)))
+            .unzip();
+        for (from, upto) in from.chunks_mut(block).zip(upto.chunks_mut(block)) {
+            for i in 1..upto.len() {
+                upto[i] = upto[i - 1].and(upto[i]);
+            }
+            for i in (1..from.len()).rev() {
+                from[i - 1] = from[i - 1].and(from[i]);
+            }
+        }
         Table {
             returns: match bare {
                 true => Returns::Bare(running_sums(marks).map(|s| [s.sum, s.squares]).collect()),
                 false => Returns::Whole(running_sums(marks).collect()),
             },
-            extremes: Sparse::new(leaves),
+            extremes: Sparse::new(&blocks),
+            from,
+            upto,
             block,
         }
     }
@@ -101,21 +139,22 @@ impl Table {
     /// Extremes of the prices `from..to`, which must not be empty.
     #[inline]
     pub(crate) fn extremes(&self, marks: &[f64], from: usize, to: usize) -> Extremes {
-        if self.block == 1 {
-            return self.extremes.over(from, to);
-        }
-        let (first, last) = (from.div_ceil(self.block), to / self.block);
-        if first >= last {
+        let last = to - 1;
+        let (first_block, last_block) = (from / self.block, last / self.block);
+        if first_block == last_block {
             return extremes_of(&marks[from..to]);
         }
-        let mut all = self.extremes.over(first, last);
-        if from < first * self.block {
-            all = all.and(extremes_of(&marks[from..first * self.block]));
+        let ends = match (self.from.get(from), self.upto.get(last)) {
+            (Some(from), Some(upto)) => from.and(*upto),
+            _ => {
+                let (head, tail) = ((first_block + 1) * self.block, last_block * self.block);
+                extremes_of(&marks[from..head]).and(extremes_of(&marks[tail..to]))
+            }
+        };
+        match last_block - first_block {
+            1 => ends,
+            _ => ends.and(self.extremes.over(first_block + 1, last_block)),
         }
-        if last * self.block < to {
-            all = all.and(extremes_of(&marks[last * self.block..to]));
-        }
-        all
     }
 }
 
@@ -146,36 +185,63 @@ fn running_sums(marks: &[f64]) -> impl Iterator<Item = Sums> + '_ {
     })
 }
 
-/// The extremes of some prices; the lanes are what the compiler makes vectors of.
+/// The extremes of some prices.
 fn extremes_of(marks: &[f64]) -> Extremes {
-    const LANES: usize = 8;
-    let (mut most, mut least) = ([f64::NEG_INFINITY; LANES], [f64::INFINITY; LANES]);
-    for part in marks.chunks(LANES) {
-        for ((most, least), &mark) in most.iter_mut().zip(&mut least).zip(part) {
-            *most = if mark > *most { mark } else { *most };
-            *least = if mark < *least { mark } else { *least };
-        }
+    match marks.len() {
+        // So few are gone through before vectors are set up.
+        ..12 => marks
+            .iter()
+            .fold(Extremes::NONE, |all, m| all.and(Extremes::one(*m))),
+        _ => wide(Look(marks)),
     }
-    Extremes {
-        most: most.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b)),
-        least: least.iter().fold(f64::INFINITY, |a, &b| a.min(b)),
+}
+
+/// Several prices abreast, which the compiler makes vectors of.
+struct Look<'a>(&'a [f64]);
+
+impl Loop for Look<'_> {
+    type Out = Extremes;
+
+    #[inline(always)]
+    fn run(self) -> Extremes {
+        const LANES: usize = 8;
+        let (mut most, mut least) = ([f64::NEG_INFINITY; LANES], [f64::INFINITY; LANES]);
+        let (chunks, rest) = self.0.as_chunks::<LANES>();
+        // The last eight once more, in stead of those that are left over.
+        let last = self.0.last_chunk::<LANES>().filter(|_| !rest.is_empty());
+        for part in chunks.iter().chain(last) {
+            for ((most, least), &mark) in most.iter_mut().zip(&mut least).zip(part) {
+                *most = if mark > *most { mark } else { *most };
+                *least = if mark < *least { mark } else { *least };
+            }
+        }
+        let lanes = most.iter().zip(&least);
+        lanes.fold(Extremes::NONE, |all, (&most, &least)| {
+            all.and(Extremes { most, least })
+        })
     }
 }
 
 /// Extremes of every stretch from two joins: on each level, the extremes from and to the middle of
 /// each block of twice the size (a disjoint sparse table).
 struct Sparse {
-    levels: Vec<Vec<Extremes>>,
+    /// Level after level.
+    all: Vec<Extremes>,
+    /// Leaves, which are the first level.
+    leaves: usize,
 }
 
 impl Sparse {
-    fn new(leaves: Vec<Extremes>) -> Self {
+    fn new(leaves: &[Extremes]) -> Self {
         let n = leaves.len();
-        let mut levels = vec![leaves];
+        let levels = 1 + n.next_power_of_two().trailing_zeros() as usize;
+        let mut all = Vec::with_capacity(levels * n);
+        all.extend_from_slice(leaves);
         let mut half = 1;
         while half < n {
-            let leaves = &levels[0];
-            let mut level = leaves.clone();
+            let start_of_level = all.len();
+            all.extend_from_slice(leaves);
+            let level = &mut all[start_of_level..];
             for start in (0..n).step_by(2 * half) {
                 let middle = (start + half).min(n);
                 for i in (start..middle.saturating_sub(1)).rev() {
@@ -185,21 +251,18 @@ impl Sparse {
                     level[i] = level[i - 1].and(leaves[i]);
                 }
             }
-            levels.push(level);
             half *= 2;
         }
-        Sparse { levels }
+        Sparse { all, leaves: n }
     }
 
     #[inline]
     fn over(&self, from: usize, to: usize) -> Extremes {
         let last = to - 1;
-        if from == last {
-            return self.levels[0][from];
-        }
-        // The highest bit in which both ends differ names the level whose middle lies between.
-        let bit = (usize::BITS - 1 - (from ^ last).leading_zeros()) as usize;
-        let level = &self.levels[bit + 1];
-        level[from].and(level[last])
+        // The highest bit in which both ends differ names the level whose middle lies between; none
+        // does where they are one leaf.
+        let level = (usize::BITS - (from ^ last).leading_zeros()) as usize;
+        let at = level * self.leaves;
+        self.all[at + from].and(self.all[at + last])
     }
 }

@@ -13,30 +13,29 @@ use crate::execution::cost::{affordable, fee, slipped, whole_lots};
 use crate::execution::fill::{BarPrices, Levels, Touch, gapped, touched};
 use crate::market::Bars;
 use crate::portfolio::{Offset, Protection, settled_gain};
-use crate::rules::Values;
+use crate::rules::{Cursor, Values};
 use crate::strategy::{Amount, ClosedTrades, FillAt, Situation, Strategy, amount};
 use crate::units::BarIndex;
-use std::borrow::Cow;
 
 /// Bars that are looked at together for a level that none of them may have reached.
 const GLANCE: usize = 16;
 
 /// What a strategy says about one symbol, as the walk asks for it.
 pub(crate) struct Says<'a> {
-    /// Bit sets of the bars on which an entry, an exit is decided.
-    pub(crate) enter: Cow<'a, [u64]>,
-    pub(crate) exit: Cow<'a, [u64]>,
+    /// The bars on which the rules enter, and exit; where they do both they exit.
+    pub(crate) enter: Cursor<'a>,
+    pub(crate) exit: Cursor<'a>,
     pub(crate) stop: Option<Distance<'a>>,
     pub(crate) target: Option<Distance<'a>>,
     pub(crate) trail: Option<Distance<'a>>,
-    pub(crate) volatility: Option<Values<'a>>,
+    pub(crate) volatility: Option<&'a Values<'a>>,
 }
 
 /// A distance of `[stops]`.
 pub(crate) enum Distance<'a> {
     Fraction(f64),
     /// Money a share at the deciding bar.
-    Money(Values<'a>),
+    Money(&'a Values<'a>),
 }
 
 /// Lowest and highest price of each bar, open included; implausible bars open beyond their range.
@@ -109,9 +108,13 @@ pub(crate) struct Walk<'a> {
     says: Says<'a>,
     lane: &'a Lane<'a>,
     slots: f64,
+    /// What a price is multiplied by when shares are bought, and sold, at it.
+    slips: (f64, f64),
     cash: f64,
     closed: ClosedTrades,
     pub(crate) counts: Counted,
+    /// The first bar from the last decided entry on at which the rules exit.
+    exit: BarIndex,
     /// Last bar on which no entry is decided after an exit.
     blocked_through: Option<BarIndex>,
     /// The first bar at whose close an entry may be decided, and since when the account is flat.
@@ -127,9 +130,14 @@ impl<'a> Walk<'a> {
             says,
             lane,
             slots: strategy.size.max_positions.map_or(1.0, f64::from),
+            slips: (
+                slipped(1.0, Side::Buy, &strategy.costs),
+                slipped(1.0, Side::Sell, &strategy.costs),
+            ),
             cash: strategy.account.cash,
             closed: ClosedTrades::default(),
             counts: Counted::default(),
+            exit: usize::MAX,
             blocked_through: None,
             at: lane.first,
             flat_since: lane.first,
@@ -137,10 +145,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Lets time pass up to the entries that are decided before bar `until`, and all that follows from
-    /// them.
-    pub(crate) fn advance(&mut self, until: BarIndex, mut sink: impl FnMut(Stretch)) {
+    /// them; `None` is the end.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, until: Option<BarIndex>, mut sink: impl FnMut(Stretch)) {
         while let Some((decided, bar)) = self.next_entry(self.at) {
-            if decided >= until {
+            if until.is_some_and(|until| decided >= until) {
                 self.at = decided;
                 return;
             }
@@ -166,24 +175,29 @@ impl<'a> Walk<'a> {
             (self.flat_since, self.at) = (exit, next);
         }
         self.at = self.lane.end;
-    }
-
-    /// Lets the rest of time pass.
-    pub(crate) fn finish(&mut self, mut sink: impl FnMut(Stretch)) {
-        self.advance(self.lane.end, &mut sink);
-        sink(Stretch {
-            from: self.flat_since,
-            to: self.lane.end,
-            cash: self.cash,
-            shares: 0.0,
-        });
+        if until.is_none() {
+            sink(Stretch {
+                from: self.flat_since,
+                to: self.lane.end,
+                cash: self.cash,
+                shares: 0.0,
+            });
+        }
     }
 
     /// The bar that decides the next entry, and the bar that fills it.
-    #[inline]
-    fn next_entry(&self, at: BarIndex) -> Option<(BarIndex, BarIndex)> {
-        let from = self.blocked_through.map_or(at, |last| at.max(last + 1));
-        let decided = next(&self.says.enter, from).filter(|d| *d < self.lane.end)?;
+    #[inline(always)]
+    fn next_entry(&mut self, at: BarIndex) -> Option<(BarIndex, BarIndex)> {
+        let mut from = self.blocked_through.map_or(at, |last| at.max(last + 1));
+        let decided = loop {
+            let enter = self.says.enter.next(from);
+            let decided = enter.filter(|d| *d < self.lane.end)?;
+            self.exit = self.says.exit.next(decided).unwrap_or(usize::MAX);
+            if self.exit != decided {
+                break decided;
+            }
+            from = decided + 1;
+        };
         let bar = match self.strategy.fill.at {
             FillAt::Close => decided,
             FillAt::NextOpen | FillAt::NextClose => decided + 1,
@@ -192,7 +206,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Buys at `bar` what was decided at the close of `decided`; `None` when nothing can be bought.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, decided: BarIndex, bar: BarIndex) -> Option<Held> {
         let strategy = self.strategy;
         let bars = self.lane.bars;
@@ -209,7 +223,6 @@ impl<'a> Walk<'a> {
             volatility: self
                 .says
                 .volatility
-                .as_ref()
                 .map(|v| v.number(decided))
                 .filter(|v| v.is_finite()),
             closed: self.closed,
@@ -220,7 +233,7 @@ impl<'a> Walk<'a> {
         } else {
             bars.close[bar]
         };
-        let price = slipped(reference, Side::Buy, &strategy.costs);
+        let price = reference * self.slips.0;
         let wanted = match amount(&strategy.size, &situation)? {
             Amount::Money(money) => money / price,
             Amount::Shares(shares) => shares,
@@ -258,6 +271,9 @@ impl<'a> Walk<'a> {
 
     /// Distances fixed at the decision; `None` when one of them does not exist or is not positive.
     fn protection(&self, decided: BarIndex) -> Option<Protection> {
+        if self.lane.reach.is_none() {
+            return Some(Protection::default());
+        }
         let offset = |distance: &Option<Distance<'_>>| match distance {
             None => Some(None),
             Some(Distance::Fraction(fraction)) => Some(Some(Offset::Fraction(*fraction))),
@@ -275,7 +291,7 @@ impl<'a> Walk<'a> {
 
     /// Holds until a level, the rules or the end of time: the first bar at whose close nothing is
     /// held any more (the end when it still is), and the first that may decide an entry.
-    #[inline]
+    #[inline(always)]
     fn leave(&mut self, held: &Held) -> (BarIndex, BarIndex) {
         let (end, fill) = (self.lane.end, &self.strategy.fill);
         let bars = self.lane.bars;
@@ -283,7 +299,8 @@ impl<'a> Walk<'a> {
             FillAt::Close => held.entry_bar + 1,
             FillAt::NextOpen | FillAt::NextClose => held.entry_bar,
         };
-        let signal = next(&self.says.exit, from).unwrap_or(end);
+        // No exit is said on the bar that decided the entry, so that the first one after it counts.
+        let signal = self.exit;
         let time = self.strategy.rules.hold_bars_max;
         let time = time.map_or(end, |most| from.max(held.entry_bar + most as usize));
         let decided = signal.min(time).min(end);
@@ -293,9 +310,8 @@ impl<'a> Walk<'a> {
             FillAt::NextClose => (decided + 1, decided + 1),
         };
         if let Some((bar, touch)) = self.reached(held, (last_watched + 1).min(end)) {
-            let costs = &self.strategy.costs;
             let price = if touch.slips {
-                slipped(touch.price, Side::Sell, costs)
+                touch.price * self.slips.1
             } else {
                 touch.price
             };
@@ -309,11 +325,7 @@ impl<'a> Walk<'a> {
             FillAt::NextOpen => bars.open[bar],
             FillAt::Close | FillAt::NextClose => bars.close[bar],
         };
-        self.sell(
-            held,
-            bar,
-            slipped(reference, Side::Sell, &self.strategy.costs),
-        );
+        self.sell(held, bar, reference * self.slips.1);
         let next = if fill.at == FillAt::Close {
             bar + 1
         } else {
@@ -330,15 +342,12 @@ impl<'a> Walk<'a> {
             return (end, end);
         }
         let close = self.lane.bars.close[end - 1];
-        self.sell(
-            held,
-            end - 1,
-            slipped(close, Side::Sell, &self.strategy.costs),
-        );
+        self.sell(held, end - 1, close * self.slips.1);
         (end - 1, end)
     }
 
     /// Books a sale of everything at `price`.
+    #[inline(always)]
     fn sell(&mut self, held: &Held, bar: BarIndex, price: f64) {
         let charge = fee(held.shares, price, &self.strategy.costs);
         let value = held.shares * price;
@@ -443,19 +452,8 @@ pub(crate) fn glance_between(
     None
 }
 
-/// The first set bit at or after `from`.
-#[inline]
-pub(crate) fn next(words: &[u64], from: usize) -> Option<usize> {
-    let mut index = from / 64;
-    let mut word = words.get(index)? & (u64::MAX << (from % 64));
-    while word == 0 {
-        index += 1;
-        word = *words.get(index)?;
-    }
-    Some(64 * index + word.trailing_zeros() as usize)
-}
-
 /// The sums of an account, stretch by stretch.
+#[inline(always)]
 pub(crate) fn add(running: &mut Running, lane: &Lane<'_>, stretch: Stretch) {
     let sessions = (lane.session(stretch.from), lane.session(stretch.to));
     running.stretch(lane.marks, sessions, stretch.cash, stretch.shares);

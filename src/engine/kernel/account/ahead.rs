@@ -2,8 +2,9 @@
 
 use super::{Account, Position, Slot, better, prices};
 use crate::engine::kernel::ground::Track;
-use crate::engine::kernel::walk::{glance_between, next};
+use crate::engine::kernel::walk::glance_between;
 use crate::execution::fill::{gapped, touched};
+use crate::rules::next_bar;
 use crate::strategy::Ambiguity;
 use crate::units::BarIndex;
 
@@ -50,7 +51,7 @@ impl Account<'_> {
         let own = track.own_from(at);
         let open_from = blocked_through.map_or(own, |through| own.max(through + 1));
         let end = usize::MAX;
-        let first = |words: &[u64], from: usize| next(words, from).unwrap_or(end);
+        let first = |words: &[u64], from: usize| next_bar(words, from).unwrap_or(end);
         let decided = if position.is_flat() {
             first(&says.enter, open_from).min(first(&says.short, open_from))
         } else {

@@ -43,9 +43,9 @@ struct Says<'a> {
 }
 
 impl<'a> Says<'a> {
-    fn of(strategy: &Strategy, signals: &'a Signals<'a>, track: &Track<'_>) -> Self {
+    fn of(strategy: &Strategy, signals: Signals<'a>, track: &Track<'_>) -> Self {
         let bars = track.bars.len();
-        let find = |key: &str| signals.iter().find(|(k, _)| *k == key).map(|(_, v)| v);
+        let find = |key: &str| signals.find(key);
         let yes = |key: &str| match find(key) {
             None => Cow::Borrowed(&[][..]),
             values => super::yes(values, bars),
@@ -76,7 +76,7 @@ impl<'a> Says<'a> {
         let distance = |written: &Option<Written>, key: &str| match written {
             None => None,
             Some(Written::Fraction(fraction)) => Some(Distance::Fraction(*fraction)),
-            Some(Written::Expr(_)) => find(key).map(|v| Distance::Money(v.clone())),
+            Some(Written::Expr(_)) => find(key).map(Distance::Money),
         };
         let stops = &strategy.stops;
         Says {
@@ -204,17 +204,13 @@ pub(crate) struct Account<'a> {
 
 impl<'a> Account<'a> {
     /// A fresh account over a span of bars, `signals` one for each of its symbols.
-    pub(crate) fn new(
-        all: Shared<'a>,
-        signals: &'a [Vec<(&'a str, Values<'a>)>],
-        span: Range<BarIndex>,
-    ) -> Self {
+    pub(crate) fn new(all: Shared<'a>, signals: &'a [Signals<'a>], span: Range<BarIndex>) -> Self {
         let strategy = all.strategy;
         let tracks = &all.place.tracks;
         let says = tracks
             .iter()
             .zip(signals)
-            .map(|(track, signals)| Says::of(strategy, signals, track));
+            .map(|(track, signals)| Says::of(strategy, *signals, track));
         let events = &all.place.events;
         Account {
             says: says.collect(),
