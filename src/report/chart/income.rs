@@ -181,8 +181,8 @@ fn stream_color(nth: usize) -> RGBColor {
     PALETTE[nth % PALETTE.len()]
 }
 
-/// Names of the streams with their colours, in lines under the section's title.
-fn legend(page: &mut Page, names: &[(&str, RGBColor)]) {
+/// Names with their colours, in lines under the section's title.
+pub(super) fn legend(page: &mut Page, names: &[(&str, RGBColor)]) {
     let mut x = MARGIN;
     for (name, color) in names {
         let name = page.canvas.fonts().shorten(name, 150.0, NOTE.size, false);
