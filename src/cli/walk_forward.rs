@@ -324,6 +324,7 @@ fn pages_of(
 ) -> Result<(Summary, Vec<NewFile>)> {
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     judged.caveats.splice(0..0, walk.caveats());
+    judged.learning = walk.learning.clone();
     let summary = Summary::of(&without_varied(strategy, walk), &judged);
     let both = (walk, &judged);
     let files = contents::of_walk_forward(strategy, market, both, &summary, (flags, ledger))?;
