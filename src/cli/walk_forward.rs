@@ -328,6 +328,7 @@ fn pages_of(
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     judged.stress = stress_through(market, stages, &judged.outcome, &judged.metrics, seed);
     judged.caveats.splice(0..0, walk.caveats());
+    judged.learning = walk.learning.clone();
     let summary = Summary::of(&without_varied(strategy, walk), &judged);
     let both = (walk, &judged);
     let files = contents::of_walk_forward(strategy, market, both, &summary, (flags, ledger))?;

@@ -3,6 +3,7 @@
 //! A decision sees the account at this close and columns at this bar, nothing else. Every wish
 //! becomes an order; orders that cannot be placed are recorded with their reason.
 
+use crate::engine::fills::Moment;
 use crate::engine::flows::Earned;
 use crate::engine::input::{Distances, Signals};
 use crate::engine::pending::{Ask, Pending};
@@ -441,13 +442,13 @@ impl Sim<'_, '_> {
         }
         let mut entries = wants.iter().filter(|w| w.opens).collect::<Vec<_>>();
         entries.sort_by(|a, b| b.priority.total_cmp(&a.priority).then(a.slot.cmp(&b.slot)));
+        let counts = matches!(self.decider, Decider::Rules) && !self.selects();
         let slots = self.slots();
-        let mut taken = self.slots_taken();
+        let mut taken = if counts { self.slots_taken() } else { 0.0 };
         for want in entries {
             // Adding to a position, and turning one round, take no further slot.
             let is_swap = want.reason == Reason::Harvest;
             let needs_slot = self.account.positions[want.slot].is_flat() && !is_swap;
-            let counts = matches!(self.decider, Decider::Rules) && !self.selects();
             if needs_slot && taken >= slots && counts {
                 self.refuse(bar, want, Reason::Slots);
                 continue;
@@ -491,12 +492,10 @@ impl Sim<'_, '_> {
 
     /// Turns a wish into a waiting order. `false` when it had to be refused.
     fn place_one(&mut self, bar: BarIndex, want: &Want) -> bool {
-        let own = self.input.symbols[want.slot].own_bar(bar);
-        let close = match own {
-            Some(own) => self.input.symbols[want.slot].bars.close[own],
-            None => self.account.marks[want.slot],
+        let (own, close) = match self.input.close(want.slot, bar) {
+            Some(known) => known,
+            None => (0, self.account.marks[want.slot]),
         };
-        let own = own.unwrap_or(0);
         let mut pending = Pending {
             order: 0,
             slot: want.slot,
@@ -625,8 +624,8 @@ impl Sim<'_, '_> {
 
     /// `fill.at = "close"`: market orders decided now fill at this close, exits before entries.
     fn fill_at_this_close(&mut self, bar: BarIndex) {
-        self.fill_market(bar, true, |p| p.close);
-        self.fill_market(bar, false, |p| p.close);
+        self.fill_market(bar, true, Moment::Close);
+        self.fill_market(bar, false, Moment::Close);
         self.sweep_pending();
     }
 }

@@ -3,13 +3,18 @@
 use crate::engine::pending::{Ask, Pending};
 use crate::engine::simulate::Sim;
 use crate::execution::cost::{affordable, fee, slipped, whole_lots};
-use crate::execution::fill::{
-    BarPrices, Touch, limit_gapped, limit_touched, stop_gapped, stop_touched,
-};
+use crate::execution::fill::{Touch, limit_gapped, limit_touched, stop_gapped, stop_touched};
 use crate::execution::{Order, OrderType, Outcome, Reason, Side};
 use crate::portfolio::{Booking, Protection};
 use crate::strategy::{AccountKind, FillAt};
 use crate::units::{BarIndex, DAY_MICROS};
+
+/// Whose price a market order gets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    Open,
+    Close,
+}
 
 /// How a fill came about.
 #[derive(Debug, Clone, Copy)]
@@ -43,24 +48,23 @@ struct Exit {
 impl Sim<'_, '_> {
     /// Fills waiting market orders of symbols that have a bar: those that close something, or the
     /// others, in their order of priority.
-    pub(crate) fn fill_market(
-        &mut self,
-        bar: BarIndex,
-        closing: bool,
-        price: impl Fn(&BarPrices) -> f64,
-    ) {
+    pub(crate) fn fill_market(&mut self, bar: BarIndex, closing: bool, at: Moment) {
         let fill = &self.input.strategy.fill;
         let entry_bar = fill.at == FillAt::NextOpen && self.input.strategy.stops.entry_bar;
         for k in 0..self.pending.len() {
-            let p = self.pending[k];
+            let p = &self.pending[k];
             if p.done || p.kind != OrderType::Market || p.closes.is_some() != closing {
                 continue;
             }
-            if let Some((own, prices)) = self.prices(p.slot, bar) {
+            let price = match at {
+                Moment::Open => self.prices(p.slot, bar).map(|(own, p)| (own, p.open)),
+                Moment::Close => self.input.close(p.slot, bar),
+            };
+            if let Some((own, reference)) = price {
                 let terms = Terms {
                     bar,
                     own,
-                    reference: price(&prices),
+                    reference,
                     slips: true,
                     live_from: if entry_bar { bar } else { bar + 1 },
                     inside: false,

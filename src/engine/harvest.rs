@@ -28,6 +28,8 @@ pub(crate) struct Harvesting {
     swapped: Vec<Option<(usize, NaiveDate)>>,
     /// The slot that stands in for each slot.
     stands_in: Vec<Option<usize>>,
+    /// Slots that stood in for the one that stands in for them now: what they have still is held for it.
+    came_back: Vec<bool>,
     /// Sales of the tax book that were looked at.
     seen: usize,
 }
@@ -51,6 +53,7 @@ impl Harvesting {
         Some(Harvesting {
             swapped: vec![None; pairs.len()],
             stands_in: vec![None; names.len()],
+            came_back: vec![false; names.len()],
             pairs,
             rules,
             seen: 0,
@@ -121,7 +124,9 @@ impl Sim<'_, '_> {
     }
 
     /// Lays the targets of a slot on the partner that stands in for it: the slot keeps what it holds
-    /// as far as its target goes, the partner has the rest, so that nothing of the slot is bought.
+    /// as far as its target goes, the partner has the rest, so that nothing of the slot is bought. After
+    /// a swap back what gained is kept as far as both targets go: to sell it would be a gain realised
+    /// for a loss.
     pub(crate) fn with_stand_ins(&self, targets: &mut Targets) {
         let equity = self.account.equity();
         for slot in 0..targets.weights.len() {
@@ -137,7 +142,12 @@ impl Sim<'_, '_> {
             };
             let both = aim(slot) + aim(partner);
             let held = self.account.positions[slot].shares * self.account.marks[slot] / equity;
-            let kept = held.clamp(0.0, aim(slot).max(0.0));
+            let harvesting = self.taxes.as_ref().and_then(|t| t.harvesting.as_ref());
+            let most = match harvesting.is_some_and(|h| h.came_back[slot]) {
+                true => both,
+                false => aim(slot),
+            };
+            let kept = held.clamp(0.0, most.max(0.0));
             let place = targets.order.iter().position(|s| *s == slot);
             targets.order.retain(|s| *s != slot && *s != partner);
             let mut at = place.unwrap_or(0).min(targets.order.len());
@@ -319,8 +329,9 @@ impl Sim<'_, '_> {
         let harvesting = self.taxes.as_mut().and_then(|t| t.harvesting.as_mut());
         if let Some(harvesting) = harvesting {
             // Under rules the way back is the way home: each symbol stands for itself again.
-            let is_back = is_ruled && harvesting.stands_in[to] == Some(from);
-            harvesting.stands_in[from] = Some(to).filter(|_| !is_back);
+            let is_back = harvesting.stands_in[to] == Some(from);
+            harvesting.stands_in[from] = Some(to).filter(|_| !(is_back && is_ruled));
+            harvesting.came_back[from] = is_back;
             harvesting.stands_in[to] = None;
         }
     }

@@ -158,6 +158,17 @@ impl Input<'_> {
         self.sessions.get(bar).copied().unwrap_or(0)
     }
 
+    /// A slot's own bar and its close at a clock bar; `None` when it has none.
+    pub(crate) fn close(&self, slot: usize, bar: BarIndex) -> Option<(usize, f64)> {
+        // Spots exist only where every symbol has a bar at every moment.
+        if let Some(close) = self.spots.as_ref().and_then(|s| s.close(slot, bar)) {
+            return Some((bar, close));
+        }
+        let symbol = &self.symbols[slot];
+        let own = symbol.own_bar(bar)?;
+        Some((own, symbol.bars.close[own]))
+    }
+
     /// Whether a slot belongs to the dated universe at a bar.
     pub(crate) fn is_member(&self, slot: usize, bar: BarIndex) -> bool {
         let member = self.symbols[slot].member.as_ref();

@@ -93,13 +93,14 @@ impl Sim<'_, '_> {
         let decided = targets.is_some();
         if let Some(mut targets) = targets {
             self.cancel_earlier();
-            let own = targets.weights.clone();
-            if self.taxes.is_some() {
+            // What is meant is remembered, not who stands in for it.
+            let meant = self.taxes.is_some().then(|| targets.weights.clone());
+            if meant.is_some() {
                 self.tell_taxes(bar);
                 self.with_stand_ins(&mut targets);
             }
             self.lead_to(&targets, bar, wants);
-            targets.weights = own;
+            targets.weights = meant.unwrap_or(targets.weights);
             let bought = &mut self.selection.bought;
             bought.resize(targets.weights.len(), false);
             for (bought, weight) in bought.iter_mut().zip(&targets.weights) {
@@ -194,9 +195,8 @@ impl Sim<'_, '_> {
     fn adjusting(&self, slot: usize, bar: BarIndex, money: f64, equity: f64) -> Option<Want> {
         let strategy = self.input.strategy;
         let shares = self.account.positions[slot].shares;
-        let own = self.input.symbols[slot].own_bar(bar);
-        let price = match own {
-            Some(own) => self.input.symbols[slot].bars.close[own],
+        let price = match self.input.close(slot, bar) {
+            Some((_, close)) => close,
             None if shares != 0.0 => self.account.marks[slot],
             None => return None,
         };

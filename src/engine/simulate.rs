@@ -4,6 +4,7 @@
 //! A stretch in which nothing can happen is walked at once by [`Sim::coast`].
 
 use crate::engine::decide::Decider;
+use crate::engine::fills::Moment;
 use crate::engine::flows::{Earned, Purse, Unpaid};
 use crate::engine::input::{Event, EventKind, Input};
 use crate::engine::options::DeskState;
@@ -455,7 +456,7 @@ impl<'a, 'm> Sim<'a, 'm> {
         self.expire_day_orders(bar);
         let at_open = self.input.strategy.fill.at == FillAt::NextOpen;
         if at_open {
-            self.fill_market(bar, true, |p| p.open);
+            self.fill_market(bar, true, Moment::Open);
         }
         if !self.purse.is_calm() || self.taxes.is_some() {
             self.raise_cash(bar);
@@ -472,7 +473,7 @@ impl<'a, 'm> Sim<'a, 'm> {
             self.spend_deposits(bar);
         }
         if at_open {
-            self.fill_market(bar, false, |p| p.open);
+            self.fill_market(bar, false, Moment::Open);
         }
         self.fill_resting(bar, false);
         self.sweep_pending();
@@ -542,8 +543,8 @@ impl<'a, 'm> Sim<'a, 'm> {
     fn close(&mut self, bar: BarIndex) {
         self.mark(bar);
         if self.input.strategy.fill.at != FillAt::NextOpen {
-            self.fill_market(bar, true, |p| p.close);
-            self.fill_market(bar, false, |p| p.close);
+            self.fill_market(bar, true, Moment::Close);
+            self.fill_market(bar, false, Moment::Close);
             self.sweep_pending();
         }
         if self.input.strategy.account.reinvest_dividends && !self.decider.reinvests() {

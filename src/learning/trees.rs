@@ -1,9 +1,10 @@
-//! Boosted regression trees: squared error, exact splits, limited depth (Friedman 2001, "Greedy
-//! function approximation", algorithm 3; drawing a part of the rows for each tree: Friedman 2002).
+//! Boosted regression trees: squared error, limited depth (Friedman 2001, "Greedy function
+//! approximation", algorithm 3; drawing a part of the rows for each tree: Friedman 2002), split
+//! between bins of each feature's values (Ke et al. 2017, "LightGBM", algorithm 1).
 //!
-//! Each feature is sorted once a fit, and a tree grows level by level with one pass over each order,
-//! so that a tree costs rows x features x depth. Ties go to the earlier feature and the lower
-//! threshold.
+//! Each feature is cut into at most 256 bins once a fit, of as many rows each; up to 256 different
+//! values have a bin each, and then the splits are exact. A level of a tree is one pass over its drawn
+//! rows and features. Ties go to the earlier feature and the lower threshold.
 
 use super::Rows;
 
@@ -83,27 +84,24 @@ pub fn boosted(rows: &Rows, growth: &Growth, mut after: impl FnMut(f64, &Trees))
     let mut left: Vec<f64> = rows.y.iter().map(|y| y - start).collect();
     let squares = |left: &[f64]| left.iter().map(|r| r * r).sum::<f64>();
     after(squares(&left), &trees);
-    let orders = orders(rows);
+    let bins: Vec<Binned> = (0..rows.width).map(|k| Binned::of(rows, k)).collect();
     let mut gains = vec![0.0; rows.width];
     for round in 0..growth.rounds {
         let drawn = drawn(rows.len(), growth, round as u64);
         let mut grower = Grower {
-            rows,
-            orders: &orders,
-            left: &left,
-            drawn: &drawn,
+            bins: &bins,
+            left: drawn.iter().map(|row| left[*row as usize]).collect(),
+            nodes: vec![0; drawn.len()],
+            drawn,
             growth,
-            node_of: vec![0; rows.len()],
+            splits: vec![None; (2 << growth.depth) - 1],
             tree: vec![Node::Nothing; (2 << growth.depth) - 1],
         };
         grower.grow(&mut gains);
-        let (tree, node_of) = (grower.tree, grower.node_of);
-        for (left, node) in left.iter_mut().zip(&node_of) {
-            if let Node::Leaf(value) = tree[*node as usize] {
-                *left -= value;
-            }
+        for (row, left) in left.iter_mut().enumerate() {
+            *left -= grower.value(row);
         }
-        trees.trees.push(tree);
+        trees.trees.push(grower.tree);
         after(squares(&left), &trees);
     }
     let all: f64 = gains.iter().sum();
@@ -120,25 +118,54 @@ impl Trees {
     }
 }
 
-/// The rows of each feature in the order of its values, equal ones in the order of the rows.
-fn orders(rows: &Rows) -> Vec<Vec<u32>> {
-    let order = |feature: usize| {
-        let value = |row: u32| rows.x[row as usize * rows.width + feature];
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-        order.sort_by(|a, b| value(*a).total_cmp(&value(*b)));
-        order
-    };
-    (0..rows.width).map(order).collect()
+/// Most bins of a feature: their numbers fit into a byte.
+const BINS_MAX: usize = 256;
+
+/// One feature of all rows in bins, ascending.
+struct Binned {
+    /// The bin of each row.
+    of_row: Vec<u8>,
+    /// Lowest and highest value of each bin.
+    ends: Vec<(f64, f64)>,
 }
 
-/// Which rows a tree is grown on.
-fn drawn(rows: usize, growth: &Growth, round: u64) -> Vec<bool> {
+impl Binned {
+    /// Bins of as many rows each, as far as equal values allow, that stay together.
+    fn of(rows: &Rows, feature: usize) -> Binned {
+        let mut sorted: Vec<(f64, u32)> = (0..)
+            .zip(rows.rows())
+            .map(|(row, x)| (x[feature], row))
+            .collect();
+        sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let is_new = |at: usize| at == 0 || sorted[at].0 > sorted[at - 1].0;
+        let values = (0..sorted.len()).filter(|at| is_new(*at)).count();
+        let mut binned = Binned {
+            of_row: vec![0; sorted.len()],
+            ends: Vec::with_capacity(values.min(BINS_MAX)),
+        };
+        for (at, &(x, row)) in sorted.iter().enumerate() {
+            // The next bin begins where its share of the rows does.
+            let is_due = at * BINS_MAX >= binned.ends.len() * sorted.len();
+            match binned.ends.last_mut() {
+                Some(ends) if !(is_new(at) && (values <= BINS_MAX || is_due)) => ends.1 = x,
+                _ => binned.ends.push((x, x)),
+            }
+            binned.of_row[row as usize] = (binned.ends.len() - 1) as u8;
+        }
+        binned
+    }
+}
+
+/// The rows that a tree is grown on, ascending.
+fn drawn(rows: usize, growth: &Growth, round: u64) -> Vec<u32> {
     if growth.share >= 1.0 {
-        return vec![true; rows];
+        return (0..rows as u32).collect();
     }
     let stream = mixed(mixed(growth.seed) ^ round);
-    let draw = |row: usize| (mixed(stream ^ row as u64) >> 11) as f64 / (1_u64 << 53) as f64;
-    (0..rows).map(|row| draw(row) < growth.share).collect()
+    let draw = |row: u32| (mixed(stream ^ u64::from(row)) >> 11) as f64 / (1_u64 << 53) as f64;
+    (0..rows as u32)
+        .filter(|row| draw(*row) < growth.share)
+        .collect()
 }
 
 /// SplitMix64's mixing of a counter (Steele, Lea and Flood 2014).
@@ -151,29 +178,33 @@ fn mixed(counter: u64) -> u64 {
 
 /// One tree while it grows.
 struct Grower<'a> {
-    rows: &'a Rows,
-    orders: &'a [Vec<u32>],
-    /// What is left to be explained.
-    left: &'a [f64],
-    drawn: &'a [bool],
+    bins: &'a [Binned],
     growth: &'a Growth,
-    node_of: Vec<u32>,
+    /// The rows that it is grown on, what is left to be explained of each, and the node of each.
+    drawn: Vec<u32>,
+    left: Vec<f64>,
+    nodes: Vec<u32>,
+    /// Feature and last bin that goes to the left, by node.
+    splits: Vec<Option<(usize, u8)>>,
     tree: Vec<Node>,
 }
 
-/// Count and sum of a node's drawn rows.
+/// Count and sum of rows.
 #[derive(Clone, Copy, Default)]
 struct Pile {
-    count: usize,
+    count: u32,
     sum: f64,
-    /// The largest value so far of the feature that is passed over.
-    last: f64,
 }
 
 impl Pile {
     /// The squared error that a mean of its own takes away from the pile.
     fn worth(&self) -> f64 {
-        self.sum * self.sum / self.count as f64
+        self.sum * self.sum / f64::from(self.count)
+    }
+
+    fn add(&mut self, other: Pile) {
+        self.count += other.count;
+        self.sum += other.sum;
     }
 }
 
@@ -181,14 +212,15 @@ impl Pile {
 #[derive(Clone, Copy)]
 struct Best {
     gain: f64,
-    feature: u32,
+    feature: usize,
+    /// Last bin of the left side.
+    bin: u8,
     threshold: f64,
 }
 
 impl Grower<'_> {
     fn grow(&mut self, gains: &mut [f64]) {
-        let squares = (0..self.left.len()).filter(|row| self.drawn[*row]);
-        let squares: f64 = squares.map(|row| self.left[row] * self.left[row]).sum();
+        let squares: f64 = self.left.iter().map(|left| left * left).sum();
         // Gains below rounding are none.
         let least = 1e-12 * squares;
         for level in 0..=self.growth.depth {
@@ -199,29 +231,32 @@ impl Grower<'_> {
                 false => vec![None; piles.len()],
             };
             for (at, (pile, best)) in piles.iter().zip(&best).enumerate() {
-                self.tree[first + at] = match best {
+                let node = first + at;
+                self.splits[node] = best.map(|best| (best.feature, best.bin));
+                self.tree[node] = match best {
                     Some(best) => {
-                        gains[best.feature as usize] += best.gain;
-                        Node::Split(best.feature, best.threshold)
+                        gains[best.feature] += best.gain;
+                        Node::Split(best.feature as u32, best.threshold)
                     }
                     None if pile.count > 0 => {
-                        Node::Leaf(self.growth.shrinkage * (pile.sum / pile.count as f64))
+                        Node::Leaf(self.growth.shrinkage * (pile.sum / f64::from(pile.count)))
                     }
                     None => Node::Nothing,
                 };
             }
-            self.descend(first);
+            self.descend();
         }
     }
 
     /// The nodes of a level, counted.
     fn piles(&self, first: usize) -> Vec<Pile> {
         let mut piles = vec![Pile::default(); first + 1];
-        for (row, node) in self.node_of.iter().enumerate() {
-            let node = *node as usize;
-            if self.drawn[row] && node >= first {
-                piles[node - first].count += 1;
-                piles[node - first].sum += self.left[row];
+        for (node, left) in self.nodes.iter().zip(&self.left) {
+            if let Some(pile) = (*node as usize).checked_sub(first).map(|at| &mut piles[at]) {
+                pile.add(Pile {
+                    count: 1,
+                    sum: *left,
+                });
             }
         }
         piles
@@ -230,53 +265,81 @@ impl Grower<'_> {
     /// The best split of every node of a level, where one is worth it.
     fn best(&self, first: usize, piles: &[Pile], least: f64) -> Vec<Option<Best>> {
         let mut best: Vec<Option<Best>> = vec![None; piles.len()];
-        let mut below = vec![Pile::default(); piles.len()];
-        for (feature, order) in self.orders.iter().enumerate() {
-            below.fill(Pile::default());
-            for row in order {
-                let row = *row as usize;
-                let node = self.node_of[row] as usize;
-                if !self.drawn[row] || node < first {
-                    continue;
+        let mut filled = vec![Pile::default(); piles.len() * BINS_MAX];
+        for (feature, bins) in self.bins.iter().enumerate() {
+            filled.fill(Pile::default());
+            for ((row, node), left) in self.drawn.iter().zip(&self.nodes).zip(&self.left) {
+                let bin = bins.of_row[*row as usize] as usize;
+                // A row that stays in a leaf above has no node here.
+                if let Some(at) = (*node as usize).checked_sub(first) {
+                    filled[at * BINS_MAX + bin].add(Pile {
+                        count: 1,
+                        sum: *left,
+                    });
                 }
-                let (pile, low) = (&piles[node - first], &mut below[node - first]);
-                let x = self.rows.x[row * self.rows.width + feature];
-                let above = pile.count - low.count;
-                let may = low.count >= self.growth.leaf_min && above >= self.growth.leaf_min;
-                if may && x > low.last {
-                    let high = Pile {
-                        count: above,
-                        sum: pile.sum - low.sum,
-                        last: 0.0,
-                    };
-                    let gain = low.worth() + high.worth() - pile.worth();
-                    let known = best[node - first].map_or(least, |best| best.gain);
-                    if gain > known {
-                        best[node - first] = Some(Best {
-                            gain,
-                            feature: feature as u32,
-                            threshold: between(low.last, x),
-                        });
-                    }
-                }
-                low.count += 1;
-                low.sum += self.left[row];
-                low.last = x;
+            }
+            let nodes = filled.chunks_exact(BINS_MAX).zip(piles).zip(&mut best);
+            for ((filled, pile), best) in nodes {
+                self.split_by((feature, bins), filled, *pile, (best, least));
             }
         }
         best
     }
 
-    /// Every row of a level's nodes goes to the child that it belongs to.
-    fn descend(&mut self, first: usize) {
-        for (row, node) in self.node_of.iter_mut().enumerate() {
-            if (*node as usize) < first {
+    /// Looks whether a node is better split by a feature than as known so far.
+    fn split_by(
+        &self,
+        (feature, bins): (usize, &Binned),
+        filled: &[Pile],
+        pile: Pile,
+        (best, least): (&mut Option<Best>, f64),
+    ) {
+        let leaf_min = self.growth.leaf_min as u32;
+        let mut low = Pile::default();
+        let mut last = 0;
+        for (bin, here) in filled[..bins.ends.len()].iter().enumerate() {
+            if here.count == 0 {
                 continue;
             }
-            if let Node::Split(feature, threshold) = self.tree[*node as usize] {
-                let x = self.rows.x[row * self.rows.width + feature as usize];
-                *node = 2 * *node + 1 + u32::from(x > threshold);
+            let high = Pile {
+                count: pile.count - low.count,
+                sum: pile.sum - low.sum,
+            };
+            if low.count > 0 && low.count >= leaf_min && high.count >= leaf_min {
+                let gain = low.worth() + high.worth() - pile.worth();
+                if gain > best.map_or(least, |best| best.gain) {
+                    *best = Some(Best {
+                        gain,
+                        feature,
+                        bin: last as u8,
+                        threshold: between(bins.ends[last].1, bins.ends[bin].0),
+                    });
+                }
             }
+            low.add(*here);
+            last = bin;
+        }
+    }
+
+    /// Every drawn row of a node that was split goes to the child that it belongs to.
+    fn descend(&mut self) {
+        for (row, node) in self.drawn.iter().zip(&mut self.nodes) {
+            if let Some((feature, bin)) = self.splits[*node as usize] {
+                let is_right = self.bins[feature].of_row[*row as usize] > bin;
+                *node = 2 * *node + 1 + u32::from(is_right);
+            }
+        }
+    }
+
+    /// What the tree says of any row, drawn or not.
+    fn value(&self, row: usize) -> f64 {
+        let mut node = 0;
+        while let Some((feature, bin)) = self.splits[node] {
+            node = 2 * node + 1 + usize::from(self.bins[feature].of_row[row] > bin);
+        }
+        match self.tree[node] {
+            Node::Leaf(value) => value,
+            _ => 0.0,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The assumptions of a strategy in plain words, a line a question, for the terminal and the tear
 //! sheet. The full list with every default is in the manifest.
 
+mod model;
 mod options;
 mod selector;
 
@@ -14,7 +15,7 @@ use crate::strategy::{
 pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, String)> {
     let rules = &strategy.rules;
     let rule = |rule: &Option<ExprText>| rule.as_ref().map_or(String::new(), |r| r.text.clone());
-    let mut lines = vec![("Layers", layers(strategy))];
+    let mut lines = vec![("Layers", layers(strategy)), ("Members", members(strategy))];
     lines.extend(selector::in_words(strategy));
     lines.extend(options::in_words(strategy));
     lines.extend(vec![
@@ -23,6 +24,13 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
         ("Short", rule(&rules.short)),
         ("Cover", rule(&rules.cover)),
         ("With", named(strategy)),
+        (
+            "Model",
+            strategy
+                .model
+                .as_ref()
+                .map_or_else(String::new, model::in_words),
+        ),
         ("Orders", orders(strategy)),
         ("Size", size(strategy, symbols)),
         ("Stops", stops(strategy)),
@@ -44,6 +52,17 @@ pub fn in_words(strategy: &Strategy, symbols: usize) -> Vec<(&'static str, Strin
     let has_own = strategy.layers.is_empty() && !strategy.decides_by_options_alone();
     lines.retain(|(name, words)| !words.is_empty() && (has_own || !is_theirs(name)));
     lines
+}
+
+/// Whose membership is dated, and what that means.
+fn members(strategy: &Strategy) -> String {
+    let Some(file) = &strategy.data.members else {
+        return String::new();
+    };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "as dated in {name}: a symbol takes part while it is a member, and is sold when it leaves"
+    )
 }
 
 /// The parts of the account, and what they give one another.

@@ -7,8 +7,8 @@ use crate::market::{Market, seen_splits};
 use crate::metrics::Metrics;
 use crate::portfolio::{PositionSide, Stream, Trade, TradeStatus};
 use crate::report::chart::{
-    self, Amount, Figure, IncomeChart, MonthReturn, NamedLine, Role, Series, StopLevel, StressBox,
-    StressRow, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
+    self, Amount, Area, Figure, IncomeChart, MonthReturn, NamedLine, Part, Role, Series, StopLevel,
+    StressBox, StressRow, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
 };
 use crate::report::figure;
 use crate::report::judgement;
@@ -17,7 +17,9 @@ use crate::report::options;
 use crate::report::stress;
 use crate::report::summary::Summary;
 use crate::report::text::stream_label;
-use crate::study::{DrawnSeries, Judged, Learning, Stress, StressLine, StressResult};
+use crate::study::{
+    Allocated, DrawnSeries, Holder, Judged, Learning, Stress, StressLine, StressResult,
+};
 use crate::units::Micros;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -122,6 +124,7 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
             )
         }),
         drawdown,
+        allocation: curves.allocation.iter().map(area).collect(),
         months: months(&curves.months),
         years: curves.years.clone(),
         rolling_sharpe: curves.rolling.sharpe.clone(),
@@ -133,6 +136,25 @@ fn tear_sheet(summary: &Summary, judged: &Judged) -> TearSheet {
         overfitting: summary.among.as_ref().and_then(judgement::among_trials),
         assumptions: conventions.join(" "),
         caveats: summary.caveats.iter().map(|c| c.text.clone()).collect(),
+    }
+}
+
+fn area(part: &Allocated) -> Area {
+    let others = |n: usize| match n {
+        1 => "1 other".to_owned(),
+        n => format!("{n} others"),
+    };
+    let (name, kind) = match &part.of {
+        Holder::Named(name) => (name.clone(), Part::Named),
+        Holder::Others(n) => (others(*n), Part::Others),
+        Holder::OthersShort(n) => (format!("{} short", others(*n)), Part::Others),
+        Holder::Cash => ("cash".to_owned(), Part::Cash),
+    };
+    Area {
+        name,
+        part: kind,
+        share: part.share.clone(),
+        average: part.average,
     }
 }
 

@@ -21,14 +21,29 @@ pub fn covariance(series: &[Vec<f64>]) -> Vec<f64> {
         .collect();
     let mut matrix = vec![0.0; n * n];
     for i in 0..n {
-        for j in 0..=i {
-            let products = centred[i].iter().zip(&centred[j]).map(|(a, b)| a * b);
-            let cov = products.sum::<f64>() / (count - 1.0);
-            matrix[i * n + j] = cov;
-            matrix[j * n + i] = cov;
+        for first in (0..=i).step_by(4) {
+            // Beyond the diagonal the last one is summed again, for nothing.
+            let others = [0, 1, 2, 3].map(|k| &centred[(first + k).min(i)][..]);
+            for (j, sum) in (first..=i).zip(products(&centred[i], others)) {
+                let cov = sum / (count - 1.0);
+                matrix[i * n + j] = cov;
+                matrix[j * n + i] = cov;
+            }
         }
     }
     matrix
+}
+
+/// The sums of products of a series with four others. Each is added up in order of time; four at once
+/// do not wait for one another.
+fn products(series: &[f64], [a, b, c, d]: [&[f64]; 4]) -> [f64; 4] {
+    let mut sums = [0.0; 4];
+    for ((((x, a), b), c), d) in series.iter().zip(a).zip(b).zip(c).zip(d) {
+        for (sum, y) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum += x * y;
+        }
+    }
+    sums
 }
 
 /// Long-only weights, adding up to 1, that contribute equally to the variance:

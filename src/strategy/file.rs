@@ -813,6 +813,16 @@ impl Reader<'_> {
     }
 
     fn whole(&self, min: u32, max: u32) -> Checked<f64> {
+        let part = match &self.raw.value {
+            DeValue::String(text) => per_cent(text),
+            value => number(value),
+        };
+        if let Some(part) = part.filter(|x| *x > 0.0 && *x < 1.0 && self.full == "rank.hold") {
+            return Err(self
+                .problem("a part is no number of holdings")
+                .label("expected a whole number")
+                .help(format!("quantile = {part} holds that part of the ranked")));
+        }
         let x = self.number("a whole number")?;
         if x.fract() == 0.0 && x >= f64::from(min) && x <= f64::from(max) {
             return Ok(x);

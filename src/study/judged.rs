@@ -15,6 +15,7 @@ use crate::metrics::{
 };
 use crate::portfolio::TradeStatus;
 use crate::strategy::{Costs, FillAt, Prices, Rate, Strategy};
+use crate::study::allocation::{Allocated, allocation};
 use crate::study::learning::{Learning, learning};
 use crate::study::overfitting::{Sharpes, deflated_sharpe};
 use crate::study::stress::{Stress, stress_watched};
@@ -99,6 +100,8 @@ pub struct Curves {
     pub years: Vec<(i32, f64)>,
     /// Sharpe ratio over a trailing window.
     pub rolling: Rolling,
+    /// What the account consisted of; empty for a strategy of `[rules]`.
+    pub allocation: Vec<Allocated>,
 }
 
 /// The Sharpe ratio over a trailing window.
@@ -162,7 +165,7 @@ pub fn judge_as_it_is(market: &Market, strategy: &Strategy, outcome: Outcome, se
         layers: (0..run.layers.runs.len())
             .map(|of| of_layer(run, of))
             .collect(),
-        curves: curves(&outcome),
+        curves: curves(market, strategy, &outcome),
         caveats: caveats(&facts),
         stress: Stress::default(),
         among: None,
@@ -237,7 +240,7 @@ fn of_symbol(run: &Run, own: &SymbolRun) -> (String, Metrics) {
     (run.symbols[own.symbol].clone(), metrics)
 }
 
-fn curves(outcome: &Outcome) -> Curves {
+fn curves(market: &Market, strategy: &Strategy, outcome: &Outcome) -> Curves {
     let run = &outcome.run;
     let returns = returns_of_run(run);
     let benchmarks = outcome.benchmarks.iter();
@@ -248,6 +251,7 @@ fn curves(outcome: &Outcome) -> Curves {
         months: monthly_returns(&run.time, &returns),
         years: yearly_returns(&run.time, &returns),
         rolling: rolling(run, &returns),
+        allocation: allocation(market, strategy, run),
     }
 }
 
@@ -330,7 +334,7 @@ fn facts(
         fills_at_deciding_close: fills_at_close && run.orders.iter().any(|o| o.filled > 0.0),
         symbols: universe.len(),
         symbols_ended: ended(market, run, &universe),
-        members_dated: false,
+        members_dated: strategy.data.members.is_some(),
         closes_only: universe.iter().filter(closes_only).map(name).collect(),
         without_dividends: without_dividends(market, strategy, run),
         cash_yield: constant(&strategy.cash.yield_),

@@ -1,7 +1,7 @@
 //! What a model learned and what that was worth: the same strategy with the forecast replaced by its
 //! best single feature, and by coins.
 
-use crate::engine::{Run, backtest_bare, with_rivals};
+use crate::engine::{Run, Stage, backtest_bare, simulate_scheduled_bare, with_rivals};
 use crate::error::Result;
 use crate::market::{Learned, Market};
 use crate::metrics::caveats::Caveat;
@@ -94,6 +94,40 @@ impl Learning {
 /// # Errors
 /// As [`crate::backtest`].
 pub fn learning(market: &Market, strategy: &Strategy, run: &Run) -> Result<Option<Learning>> {
+    beside_rivals(market, strategy, run, |market| {
+        backtest_bare(market, strategy)
+    })
+}
+
+/// The same of the stitched run of a walk: its stages as they were chosen, with other forecasts. `None`
+/// as well where stages learn from different models, whose forecasts no one rival stands beside.
+///
+/// # Errors
+/// As [`crate::engine::simulate_scheduled`].
+pub(super) fn learning_of_stages(
+    market: &Market,
+    stages: &[Stage],
+    run: &Run,
+) -> Result<Option<Learning>> {
+    let Some(first) = stages.first() else {
+        return Ok(None);
+    };
+    let key = first.strategy.model_key();
+    if stages.iter().any(|stage| stage.strategy.model_key() != key) {
+        return Ok(None);
+    }
+    beside_rivals(market, &first.strategy, run, |market| {
+        simulate_scheduled_bare(market, stages)
+    })
+}
+
+/// A run beside what `simulate` makes of the markets of its model's rivals.
+fn beside_rivals(
+    market: &Market,
+    strategy: &Strategy,
+    run: &Run,
+    simulate: impl Fn(&Market) -> Result<Run>,
+) -> Result<Option<Learning>> {
     let Some(model) = &strategy.model else {
         return Ok(None);
     };
@@ -102,8 +136,8 @@ pub fn learning(market: &Market, strategy: &Strategy, run: &Run) -> Result<Optio
     let coins = if bars > BARS_MANY { COINS_MANY } else { COINS };
     with_rivals(market, strategy, |rivals| {
         let feature = rivals.best_feature();
-        let alone = backtest_bare(&rivals.of_feature(feature), strategy)?;
-        let coin = |k: u64| backtest_bare(&rivals.of_coin(k), strategy).map(|run| end(&run));
+        let alone = simulate(&rivals.of_feature(feature))?;
+        let coin = |k: u64| simulate(&rivals.of_coin(k)).map(|run| end(&run));
         let mut coin_equities = (0..coins).map(coin).collect::<Result<Vec<f64>>>()?;
         coin_equities.sort_by(f64::total_cmp);
         let record = rivals.record().clone();

@@ -2,6 +2,7 @@
 //! whether the best of many trials is luck.
 //! The only place where threads are started; parallel across runs, never inside one.
 
+mod allocation;
 mod batch;
 mod drawn;
 mod judged;
@@ -15,6 +16,7 @@ mod stress;
 pub mod walk_forward;
 mod causality;
 
+pub use allocation::{Allocated, Holder};
 pub use batch::each;
 pub use causality::{Causality, Decision, Difference, causality, causality_of, first_difference};
 pub use drawn::{DrawnSeries, series};

@@ -6,8 +6,8 @@
 
 use chrono::{DateTime, Datelike, NaiveDate};
 use papertape::report::chart::{
-    Amount, CompareChart, Curve, Figure, IncomeChart, MonthReturn, NamedLine, Picture, Role,
-    Series, StopLevel, Stream, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
+    Amount, Area, CompareChart, Curve, Figure, IncomeChart, MonthReturn, NamedLine, Part, Picture,
+    Role, Series, StopLevel, Stream, SubPanel, SymbolPanel, TearSheet, TradeMark, TradesChart,
     digits_are_tabular,
 };
 use proptest::prelude::*;
@@ -183,6 +183,7 @@ fn sheet(time: Vec<i64>, strategy: Vec<f64>, benchmark: Vec<f64>) -> TearSheet {
         ],
         time,
         unit: "$".into(),
+        allocation: Vec::new(),
         months,
         years,
         income: amounts(&[
@@ -268,6 +269,63 @@ pub(crate) fn draw_sheet(name: &str, sheet: &TearSheet) -> Picture {
 #[test]
 fn a_tear_sheet_of_twelve_years() {
     draw_sheet("12y", &walked(3_130, 0.0006, 0.006, 7));
+}
+
+#[test]
+fn allocations_of_few_and_of_many_longs_shorts_and_a_loan() {
+    let bars = 2_600;
+    let with = |name: &str, allocation: Vec<Area>| {
+        let sheet = TearSheet {
+            allocation,
+            ..walked(bars, 0.0004, 0.01, 9)
+        };
+        draw_sheet(name, &sheet)
+    };
+    let area = |name: &str, part, share: Vec<f64>| Area {
+        average: share.iter().sum::<f64>() / share.len() as f64,
+        name: name.into(),
+        part,
+        share,
+    };
+    let wave = |k: usize, i: usize| ((i + 211 * k) as f64 / 180.0).sin().max(0.0);
+    // Fourteen parts of long names, which come and go and add up to one.
+    let total = |i: usize| (0..14).map(|k| wave(k, i)).sum::<f64>().max(1e-9);
+    let many = (0..14).map(|k| {
+        let part = match k {
+            12 => Part::Others,
+            13 => Part::Cash,
+            _ => Part::Named,
+        };
+        let share = (0..bars).map(|i| wave(k, i) / total(i)).collect();
+        area(&format!("International Machines {k}"), part, share)
+    });
+    let picture = with("allocation_many", many.collect());
+    let named = |words: &str| picture.labels.iter().any(|l| l.text.starts_with(words));
+    assert!(named("Allocation") && named("100%"));
+    let long = (0..bars).map(|i| 1.3 + 0.2 * wave(0, i)).collect();
+    let short = (0..bars).map(|i| -0.4 - 0.1 * wave(3, i)).collect();
+    let cash = (0..bars)
+        .map(|i| 0.1 - 0.2 * wave(0, i) + 0.1 * wave(3, i))
+        .collect();
+    let picture = with(
+        "allocation_short",
+        vec![
+            area("LONG", Part::Named, long),
+            area("SHORT", Part::Named, short),
+            area("cash", Part::Cash, cash),
+        ],
+    );
+    assert!(picture.labels.iter().any(|l| l.text == "\u{2212}50%"));
+    let is_cash = |l: &papertape::report::chart::Label| l.text.starts_with("cash ");
+    assert!(!picture.labels.iter().any(is_cash), "cash is left out");
+    let mut gone = vec![1.0; bars];
+    gone[900..].fill(f64::NAN);
+    with("allocation_gone", vec![area("A", Part::Named, gone)]);
+    let odd = TearSheet {
+        allocation: vec![area("A", Part::Named, vec![1.0; 3])],
+        ..walked(30, 0.0, 0.01, 3)
+    };
+    assert!(odd.draw().unwrap_err().to_string().contains("30 bars"));
 }
 
 #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod allocation;
 mod architecture;
 mod audit;
 mod calendar;

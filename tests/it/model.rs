@@ -591,6 +591,56 @@ fn run(dir: &Path, more: &[&str]) -> std::process::Output {
 }
 
 #[test]
+fn a_walk_stands_beside_the_rivals_of_its_model() {
+    let dir = clone("model-walk");
+    let walk = |vary: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_papertape"));
+        command.args(["walk-forward", LEARNED, "--end", "1999-12-31"]);
+        for set in [
+            "walk_forward.train=2y",
+            "walk_forward.test=1y",
+            "report.charts=false",
+        ] {
+            command.args(["--set", set]);
+        }
+        let out = command.args(["--format", "json"]).args(vary);
+        let out = out.current_dir(&dir).output().unwrap();
+        let errors = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{errors}");
+        serde_json::from_slice(&out.stdout).unwrap()
+    };
+    // What is chosen does not change what is learned: one model, one set of rivals.
+    let json = walk(&["--vary", "rank.hold=2,4"]);
+    let model = &json["model"];
+    assert_eq!(model["end_equity"], json["metrics"]["end_equity"]);
+    assert_eq!(model["coins"], 20, "{model}");
+    // Every value of `months` has a model of its own: one rival stands beside a choice that stays, none
+    // beside one that changes.
+    let json = walk(&["--vary", "months=3,12"]);
+    let folds = json["walk_forward"]["folds"].as_array().unwrap();
+    let stays = folds
+        .iter()
+        .all(|fold| fold["params"] == folds[0]["params"]);
+    assert_eq!(json["model"].is_null(), !stays, "{folds:?}");
+}
+
+#[test]
+fn features_of_many_values_are_cut_into_bins_that_lose_little() {
+    // 2,000 different values fall into 256 bins; the step that is to be found lies between two.
+    let mut draw = noise(5);
+    let mut rows = Rows::new(2);
+    for _ in 0..2_000 {
+        let x = [draw(), draw()];
+        rows.push(&x, f64::from(u8::from(x[0] > 0.1)) + 0.1 * draw());
+    }
+    let trees = boosted(&rows, &growth(60, 1, 20), |_, _| {});
+    let of = |x: f64| trees.of(&[x, 0.0]);
+    assert!(of(-0.3).abs() < 0.02 && (of(0.3) - 1.0).abs() < 0.02);
+    assert!(of(0.09).abs() < 0.1 && (of(0.11) - 1.0).abs() < 0.1);
+    assert!(trees.importances[0] > 0.99, "{:?}", trees.importances);
+}
+
+#[test]
 fn a_run_says_what_the_model_learned() {
     let dir = clone("model-run");
     let out = run(&dir, &[]);
@@ -602,6 +652,7 @@ fn a_run_says_what_the_model_learned() {
     );
     for words in [
         "What the model learned",
+        "seed 42",
         "Out of sample",
         "with a coin",
         "alone",

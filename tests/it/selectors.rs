@@ -151,6 +151,72 @@ fn a_holding_stays_within_the_buffer() {
 }
 
 #[test]
+fn a_partner_that_stands_in_counts_as_the_holding_within_the_buffer() {
+    // A loses an eighth on bar 2: it is sold for its loss, and P stands in. On Friday, bar 4, C ranks
+    // first and A second, which is within the buffer: what is held for A stays.
+    let mut falls = [120.0; 10];
+    falls[2..].fill(105.0);
+    let market = market(&[("A", &falls), ("C", &[110.0; 10]), ("P", &[10.0; 10])]);
+    let text = |buffer: u32| {
+        format!(
+            "[rank]\nscore = \"close\"\nwhere = \"close > 50\"\nhold = 1\nbuffer = {buffer}\nevery = \"week\"\n[tax]\nshort_rate = 0.3\nlong_rate = 0.1\n[tax.harvest]\nloss_over = 0.1\npairs = [[\"A\", \"P\"]]\n{NO_COSTS}"
+        )
+    };
+    let shares = 1000.0 / 120.0;
+    let swap = [
+        (0, "A", Side::Buy, shares),
+        (2, "A", Side::Sell, shares),
+        (2, "P", Side::Buy, shares * 105.0 / 10.0),
+    ];
+    let stays = run(&market, &text(1));
+    assert_eq!(fills(&stays), swap);
+    // Without a buffer the first takes the slot, and the partner is sold for it.
+    let moves = run(&market, &text(0));
+    assert_eq!(fills(&moves)[..3], swap);
+    let then: Vec<_> = fills(&moves)[3..5]
+        .iter()
+        .map(|f| (f.0, f.1, f.2))
+        .collect();
+    assert_eq!(then, [(4, "P", Side::Sell), (4, "C", Side::Buy)]);
+}
+
+#[test]
+fn what_gained_in_a_partner_stays_when_a_later_lot_of_it_is_harvested() {
+    // S loses a fifth on bar 2, and P stands in at 10. It doubles; the deposit of February, bar 18, buys
+    // more of it at 20. On bar 35 it falls to 15: the new lot is sold for its loss and S bought back,
+    // the old one, half in profit, stays though S alone has a target.
+    let mut s = [80.0; 44];
+    s[..2].fill(100.0);
+    let mut p = [10.0; 44];
+    p[10..35].fill(20.0);
+    p[35..].fill(15.0);
+    let market = market(&[("P", &p), ("S", &s)]);
+    let text = format!(
+        "symbols = [\"P\", \"S\"]\n[weights]\ntargets = {{ S = 1.0 }}\nevery = \"week\"\n[[cashflow]]\namount = 1000\nevery = \"month\"\n[tax]\nshort_rate = 0.3\nlong_rate = 0.1\n[tax.harvest]\nloss_over = 0.1\npairs = [[\"S\", \"P\"]]\n{NO_COSTS}"
+    );
+    let run = run(&market, &text);
+    let filled: Vec<_> = fills(&run).into_iter().filter(|f| f.3 > 0.0).collect();
+    let near = [
+        (0, "S", Side::Buy, 10.0),
+        (2, "S", Side::Sell, 10.0),
+        (2, "P", Side::Buy, 80.0),
+        (19, "P", Side::Buy, 50.0),
+        (35, "P", Side::Sell, 50.0),
+        (35, "S", Side::Buy, 750.0 / 80.0),
+        // The deposit of March, bar 39.
+        (39, "S", Side::Buy, 1000.0 / 80.0),
+    ];
+    assert_eq!(filled.len(), near.len(), "{filled:?}");
+    for (ours, wanted) in filled.iter().zip(near) {
+        assert_eq!((ours.0, ours.1, ours.2), (wanted.0, wanted.1, wanted.2));
+        assert!((ours.3 - wanted.3).abs() < 1e-9, "{ours:?} {wanted:?}");
+    }
+    let tax = run.tax.as_ref().unwrap();
+    let gains: f64 = tax.realized.iter().map(|r| r.gain.max(0.0)).sum();
+    assert_eq!(gains, 0.0, "nothing was realised but losses");
+}
+
+#[test]
 fn ties_go_by_symbol_and_weights_by_score_and_rank() {
     let market = market(&[("A", &[10.0; 3]), ("B", &[10.0; 3]), ("C", &[30.0; 3])]);
     let money = |weight: &str, hold: u32| {
@@ -527,6 +593,14 @@ fn mistakes_of_the_selectors_are_told_with_their_cure() {
         (
             "[rank]\nscore = \"close\"\nquantile = 10",
             "fractions are fractions",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = \"20%\"",
+            "quantile = 0.2 holds that part",
+        ),
+        (
+            "[rank]\nscore = \"close\"\nhold = 0.25",
+            "quantile = 0.25 holds that part",
         ),
         (
             "[rank]\nscore = \"close\"\nhold = 2\nshort_hold = 1",

@@ -44,7 +44,7 @@ fn of_rank(sim: &Sim<'_, '_>, rank: &Rank, slot: usize, at: BarIndex, words: &mu
         words.push("it is the refuge: it gets the empty slots and is not ranked".to_owned());
         return;
     }
-    let ranked = sim.ranked(at, rank, true);
+    let (ranked, _) = sim.ranked(at, rank, true);
     let Some(place) = ranked.iter().position(|one| one.slot == slot) else {
         words.push(match sim.score(slot, at) {
             None => "it has no score, so it is not ranked".to_owned(),

@@ -4,7 +4,6 @@ use super::Targets;
 use crate::engine::simulate::Sim;
 use crate::strategy::{Rank, RankWeight};
 use crate::units::BarIndex;
-use std::cmp::Ordering;
 
 /// What becomes of a ranked symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +35,19 @@ impl Sim<'_, '_> {
         if self.selection.started && !scheduled {
             return None;
         }
-        let ranked = self.ranked(bar, rank, false);
-        if !self.selection.started && ranked.is_empty() && !self.any_score(bar) {
+        let (ranked, count) = self.ranked(bar, rank, false);
+        if !self.selection.started && count == 0 && !self.any_score(bar) {
             return None;
         }
-        Some(self.targets_of(&ranked, rank))
+        Some(self.targets_of(&ranked, rank, rank.hold.slots(count)))
     }
 
     /// Shares of equity of the ranked, and of the refuge.
-    fn targets_of(&self, ranked: &[Ranked], rank: &Rank) -> Targets {
+    fn targets_of(&self, ranked: &[Ranked], rank: &Rank, slots: usize) -> Targets {
         let mut targets = Targets::none(self.input.symbols.len());
         for one in ranked.iter().filter(|one| one.weight != 0.0) {
             targets.set(one.slot, one.weight);
         }
-        let eligible = ranked.len();
-        let slots = rank.hold.slots(eligible);
         if let Some(refuge) = self.input.refuge {
             let filled = ranked.iter().filter(|one| one.place == Place::Long).count();
             let share = slots.saturating_sub(filled) as f64 / slots as f64;
@@ -62,7 +59,7 @@ impl Sim<'_, '_> {
         if !rank.reweight && self.selection.started {
             for slot in 0..targets.weights.len() {
                 let before = self.selection.targets.get(slot).copied().unwrap_or(0.0);
-                let stays = self.account.positions[slot].shares * targets.weights[slot] > 0.0;
+                let stays = self.held_for(slot) * targets.weights[slot] > 0.0;
                 let same = self.input.refuge != Some(slot) || before == targets.weights[slot];
                 targets.trades[slot] = !(stays && same);
             }
@@ -103,45 +100,69 @@ impl Sim<'_, '_> {
         }
     }
 
-    /// Every symbol with a score that meets `where`, and what becomes of it: the best first, as far
-    /// as the places matter, and all of them when `whole`.
-    pub(crate) fn ranked(&self, bar: BarIndex, rank: &Rank, whole: bool) -> Vec<Ranked> {
+    /// The symbols with a score that meet `where`, and what becomes of them, the best first: as far
+    /// as the places matter, or all of them when `whole`. Beside them how many there are.
+    pub(crate) fn ranked(&self, bar: BarIndex, rank: &Rank, whole: bool) -> (Vec<Ranked>, usize) {
+        let mut keys = self.keys(bar);
+        let count = keys.len();
+        let hold = rank.hold.slots(count);
+        let within = hold + rank.buffer as usize;
+        // Nobody asks for the order of the rest.
+        if !(whole || rank.shorts() || within >= count) {
+            keys.select_nth_unstable(within);
+            keys.truncate(within);
+        }
+        keys.sort_unstable();
+        let one = |key: u128| Ranked {
+            slot: slot_of(key),
+            score: score_of(key),
+            place: Place::Out,
+            weight: 0.0,
+        };
+        let mut ranked: Vec<Ranked> = keys.into_iter().map(one).collect();
+        self.choose(&mut ranked, rank, hold, bar);
+        self.weigh(&mut ranked, rank, hold, bar);
+        (ranked, count)
+    }
+
+    /// Keys of the symbols that take part at a close, in symbol order.
+    fn keys(&self, bar: BarIndex) -> Vec<u128> {
+        let slots = self.input.symbols.len();
+        let spots = self.input.spots.as_ref();
+        // The same at once, where it is told from one row of numbers who takes part.
+        if let Some(spots) = spots.filter(|s| self.input.refuge.is_none() && s.all_eligible(bar)) {
+            let scores = spots.scores(bar).iter().enumerate();
+            let finite = scores.filter(|(_, score)| score.is_finite());
+            return finite.map(|(slot, score)| key(*score, slot)).collect();
+        }
         let takes_part = |slot: usize| {
             let score = self
                 .score(slot, bar)
                 .filter(|_| self.is_ranked(slot, bar))?;
-            self.is_eligible(slot, bar).then_some(Ranked {
-                slot,
-                score,
-                place: Place::Out,
-                weight: 0.0,
-            })
+            self.is_eligible(slot, bar).then(|| key(score, slot))
         };
-        let slots = 0..self.input.symbols.len();
-        let mut ranked: Vec<Ranked> = slots.filter_map(takes_part).collect();
-        // Slots are in symbol order, which settles ties. Nobody asks for the order of the rest.
-        let within = rank.hold.slots(ranked.len()) + rank.buffer as usize;
-        if whole || rank.shorts() || within >= ranked.len() {
-            ranked.sort_unstable_by(better);
-        } else {
-            ranked.select_nth_unstable_by(within, better);
-            ranked[..within].sort_unstable_by(better);
+        (0..slots).filter_map(takes_part).collect()
+    }
+
+    /// What is held for a slot, in it or in a partner that stands in for it: positive when long.
+    fn held_for(&self, slot: usize) -> f64 {
+        match &self.taxes {
+            None => self.account.positions[slot].shares,
+            Some(_) => self.value_for(slot, self.current_targets()),
         }
-        self.choose(&mut ranked, rank, bar);
-        self.weigh(&mut ranked, rank, bar);
-        ranked
     }
 
     /// Longs from the top, shorts from the bottom; holdings within the buffer first.
-    fn choose(&self, ranked: &mut [Ranked], rank: &Rank, bar: BarIndex) {
-        let hold = rank.hold.slots(ranked.len());
+    fn choose(&self, ranked: &mut [Ranked], rank: &Rank, hold: usize, bar: BarIndex) {
         let within = hold + rank.buffer as usize;
-        let shares = |one: &Ranked| self.account.positions[one.slot].shares;
         let mut free = hold;
         for wants_held in [true, false] {
+            // Without a buffer all within are chosen, held or not.
             for one in ranked.iter_mut().take(within) {
-                let takes = (shares(one) > 0.0) == wants_held && one.place == Place::Out;
-                if takes && free > 0 {
+                let takes = free > 0
+                    && one.place == Place::Out
+                    && (rank.buffer == 0 || (self.held_for(one.slot) > 0.0) == wants_held);
+                if takes {
                     one.place = Place::Long;
                     free -= 1;
                 }
@@ -151,8 +172,10 @@ impl Sim<'_, '_> {
         let within = free + rank.buffer as usize;
         for wants_held in [true, false] {
             for one in ranked.iter_mut().rev().take(within) {
-                let takes = (shares(one) < 0.0) == wants_held && one.place == Place::Out;
-                if takes && free > 0 {
+                let takes = free > 0
+                    && one.place == Place::Out
+                    && (self.held_for(one.slot) < 0.0) == wants_held;
+                if takes {
                     one.place = Place::Short;
                     free -= 1;
                 }
@@ -166,8 +189,8 @@ impl Sim<'_, '_> {
     }
 
     /// The shares of equity of both sides.
-    fn weigh(&self, ranked: &mut [Ranked], rank: &Rank, bar: BarIndex) {
-        let slots = rank.hold.slots(ranked.len()) as f64;
+    fn weigh(&self, ranked: &mut [Ranked], rank: &Rank, hold: usize, bar: BarIndex) {
+        let slots = hold as f64;
         let most = self.input.strategy.size.max_weight.unwrap_or(f64::INFINITY);
         if rank.weight == RankWeight::InverseVol {
             for one in ranked.iter_mut() {
@@ -222,8 +245,28 @@ impl Sim<'_, '_> {
     }
 }
 
-/// The higher score first, then the earlier slot.
-fn better(a: &Ranked, b: &Ranked) -> Ordering {
-    let by_score = b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal);
-    by_score.then(a.slot.cmp(&b.slot))
+/// A number that is the smaller, the earlier a symbol ranks: the higher score first, then the earlier
+/// slot. Whole numbers are sorted without a jump that the processor has to guess.
+fn key(score: f64, slot: usize) -> u128 {
+    // Both zeros are one score.
+    let bits = (score + 0.0).to_bits();
+    let ascending = match bits >> 63 {
+        0 => bits | SIGN,
+        _ => !bits,
+    };
+    u128::from(!ascending) << 64 | slot as u128
+}
+
+const SIGN: u64 = 1 << 63;
+
+fn slot_of(key: u128) -> usize {
+    key as u64 as usize
+}
+
+fn score_of(key: u128) -> f64 {
+    let ascending = !((key >> 64) as u64);
+    f64::from_bits(match ascending & SIGN {
+        0 => !ascending,
+        _ => ascending ^ SIGN,
+    })
 }

@@ -185,7 +185,7 @@ fn stream_color(nth: usize) -> RGBColor {
     PALETTE[nth % PALETTE.len()]
 }
 
-/// Names of the streams with their colours, in lines under the section's title.
+/// Names with their colours, in lines under the section's title.
 pub(super) fn legend(page: &mut Page, names: &[(&str, RGBColor)]) {
     let mut x = MARGIN;
     for (name, color) in names {

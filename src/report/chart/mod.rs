@@ -9,6 +9,7 @@
 //! (drawdowns negative); NaN means "no value here" in every column and leaves a gap in a line.
 //! Files, folders and which pictures a run gets are left to the rest of `report`.
 
+mod allocation;
 mod axis;
 mod backend;
 mod compare;
@@ -37,6 +38,7 @@ mod walk_forward;
 use crate::error::Result;
 use crate::units::Micros;
 
+pub use crate::report::chart::allocation::{Area, Part};
 pub use crate::report::chart::heatmap::{HeatMapChart, HeatPanel, heatmap};
 pub use crate::report::chart::options::{
     OptionFate, OptionSegment, OptionsChart, OptionsPanel, PayoffChart,
@@ -166,6 +168,8 @@ pub struct TearSheet {
     pub equity_note: Option<String>,
     /// Drawdown of the strategy (first) and at most one benchmark, fractions <= 0, over `time`.
     pub drawdown: Vec<Series>,
+    /// What the account consisted of, the lowest area first; empty for none.
+    pub allocation: Vec<Area>,
     /// Returns of calendar months, any order.
     pub months: Vec<MonthReturn>,
     /// Returns of calendar years.

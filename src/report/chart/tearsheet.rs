@@ -1,7 +1,8 @@
-//! `tearsheet.png`: headline figures, equity, drawdown, rolling Sharpe, months, where the money
+//! `tearsheet.png`: headline figures, equity, drawdown, allocation, rolling Sharpe, months, where the money
 //! came from, and the small print.
 
 use crate::error::{Error, Result};
+use crate::report::chart::allocation;
 use crate::report::chart::axis::{Clock, ValueAxis};
 use crate::report::chart::backend::{Align, Type};
 use crate::report::chart::equity;
@@ -23,6 +24,7 @@ pub(super) fn draw(sheet: &TearSheet) -> Result<Picture> {
     page.figures(&sheet.figures);
     equity(&mut page, sheet, &clock)?;
     drawdown(&mut page, sheet, &clock)?;
+    allocation::draw(&mut page, &sheet.allocation, &clock)?;
     rolling_sharpe(&mut page, sheet, &clock)?;
     if !sheet.months.is_empty() || !sheet.years.is_empty() {
         page.section("Monthly returns", "%");
@@ -54,6 +56,7 @@ fn check(sheet: &TearSheet) -> Result<()> {
     let bars = sheet.time.len();
     equity::check("tear sheet", bars, &sheet.equity)?;
     equity::check("tear sheet", bars, &sheet.drawdown)?;
+    allocation::check(bars, &sheet.allocation)?;
     let length = sheet.rolling_sharpe.len();
     if length > 0 && length != bars {
         return Err(Error::msg(format!(

@@ -23,6 +23,7 @@ use crate::metrics::trial::Trial;
 use crate::metrics::{ClosedTrade, Inputs, Metrics, OwnedInputs, bootstrap, compute_only};
 use crate::portfolio::TradeStatus;
 use crate::study::judged::excess_by_session;
+use crate::study::learning::{Learning, learning_of_stages};
 use crate::study::overfitting::{Sharpes, deflated_sharpe};
 use crate::study::sweep::Watch;
 use crate::study::walk_forward::parts::{Chosen, Parts};
@@ -134,6 +135,9 @@ pub struct Walk {
     pub fallback: Option<String>,
     /// The folds in order of time.
     pub folds: Vec<Fold>,
+    /// The stitched run beside the same choices with other forecasts; `None` without a `[model]`, and
+    /// where the folds chose different ones.
+    pub learning: Option<Learning>,
     /// Parameter by parameter, what they chose.
     pub stability: Vec<Stability>,
     /// Out of sample over in sample.
@@ -209,7 +213,8 @@ impl Walk {
             return vec![Caveat::Interrupted { folds, planned }];
         }
         let few = (folds < FOLDS_MIN).then_some(Caveat::FewFolds { folds });
-        few.into_iter().collect()
+        let learned = self.learning.iter().flat_map(Learning::caveats);
+        few.into_iter().chain(learned).collect()
     }
 }
 
@@ -247,6 +252,7 @@ pub fn walk_forward(
     let stages = stages.map(|(window, fold)| candidates.stage(fold.at, window.test.clone()));
     let stages: Vec<_> = stages.collect();
     let outcome = simulate_scheduled(candidates.market(), &stages)?;
+    let learning = learning_of_stages(candidates.market(), &stages, &outcome.run)?;
     let inputs = OwnedInputs::of(&outcome.run);
     let folds = folds(candidates, windows, &chosen, (&outcome.run, &inputs))?;
     let (is_complete, after) = (after.is_some(), after.unwrap_or_default());
@@ -271,6 +277,7 @@ pub fn walk_forward(
         hindsight: seen.transpose()?,
         crossed: after.crossed,
         folds,
+        learning,
     };
     Ok((walk, outcome))
 }
