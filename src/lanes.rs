@@ -193,7 +193,8 @@ mod tests {
                 .flat_map(|a| blocks.iter().map(move |b| (a, b)))
         };
         let count = pairs().count();
-        let words = |run: &dyn Fn((&mut [u64], &mut [u64]))| {
+        type Both<'a> = (&'a mut [u64], &'a mut [u64]);
+        let words = |run: &dyn Fn(Both<'_>)| {
             let (mut more, mut less) = (vec![7; count], vec![7; count]);
             run((&mut more, &mut less));
             more.into_iter().zip(less).collect::<Vec<(u64, u64)>>()
