@@ -328,7 +328,7 @@ fn pages_of(
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     judged.stress = stress_through(market, stages, &judged.outcome, &judged.metrics, seed);
     judged.caveats.splice(0..0, walk.caveats());
-    let summary = Summary::of(&without_varied(strategy, walk), &judged);
+    let summary = Summary::of(&without_varied(strategy, walk, stages), &judged);
     let both = (walk, &judged);
     let files = contents::of_walk_forward(strategy, market, both, &summary, (flags, ledger))?;
     Ok((summary, files))
@@ -346,8 +346,16 @@ fn located<T>(result: Result<T>, strategy: &Strategy) -> Result<T> {
 }
 
 /// The strategy as its summary describes it: what varies has no value of its own.
-fn without_varied(strategy: &Strategy, walk: &Walk) -> Strategy {
+fn without_varied(strategy: &Strategy, walk: &Walk, stages: &[Stage]) -> Strategy {
     let mut shown = strategy.clone();
+    // Where windows choose symbols, each holds as many as it chose.
+    let most = stages.iter().filter(|stage| !stage.held.is_empty());
+    if let Some(most) = most
+        .filter_map(|stage| stage.strategy.size.max_positions)
+        .max()
+    {
+        shown.size.max_positions.get_or_insert(most);
+    }
     let varies = |name: &str| walk.stability.iter().any(|s| s.varied.name == name);
     shown.params.retain(|(name, _)| !varies(name));
     shown
