@@ -325,10 +325,11 @@ fn pages_of(
     outcome: Outcome,
     (flags, ledger, seed): (Flags, Option<LedgerCopy>, u64),
 ) -> Result<(Summary, Vec<NewFile>)> {
+    let strategy = &holding(strategy, stages);
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     judged.stress = stress_through(market, stages, &judged.outcome, &judged.metrics, seed);
     judged.caveats.splice(0..0, walk.caveats());
-    let summary = Summary::of(&without_varied(strategy, walk, stages), &judged);
+    let summary = Summary::of(&without_varied(strategy, walk), &judged);
     let both = (walk, &judged);
     let files = contents::of_walk_forward(strategy, market, both, &summary, (flags, ledger))?;
     Ok((summary, files))
@@ -345,17 +346,19 @@ fn located<T>(result: Result<T>, strategy: &Strategy) -> Result<T> {
     })
 }
 
-/// The strategy as its summary describes it: what varies has no value of its own.
-fn without_varied(strategy: &Strategy, walk: &Walk, stages: &[Stage]) -> Strategy {
-    let mut shown = strategy.clone();
-    // Where windows choose symbols, each holds as many as it chose.
-    let most = stages.iter().filter(|stage| !stage.held.is_empty());
-    if let Some(most) = most
-        .filter_map(|stage| stage.strategy.size.max_positions)
-        .max()
-    {
-        shown.size.max_positions.get_or_insert(most);
+/// The strategy with as many positions as a window chose symbols, where windows choose them.
+fn holding(strategy: &Strategy, stages: &[Stage]) -> Strategy {
+    let mut strategy = strategy.clone();
+    let chosen = stages.iter().filter(|stage| !stage.held.is_empty());
+    if let Some(most) = chosen.filter_map(|s| s.strategy.size.max_positions).max() {
+        strategy.size.max_positions.get_or_insert(most);
     }
+    strategy
+}
+
+/// The strategy as its summary describes it: what varies has no value of its own.
+fn without_varied(strategy: &Strategy, walk: &Walk) -> Strategy {
+    let mut shown = strategy.clone();
     let varies = |name: &str| walk.stability.iter().any(|s| s.varied.name == name);
     shown.params.retain(|(name, _)| !varies(name));
     shown
