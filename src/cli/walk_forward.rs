@@ -325,6 +325,7 @@ fn pages_of(
     outcome: Outcome,
     (flags, ledger, seed): (Flags, Option<LedgerCopy>, u64),
 ) -> Result<(Summary, Vec<NewFile>)> {
+    let strategy = &holding(strategy, stages);
     let mut judged = judge_as_it_is(market, strategy, outcome, seed);
     judged.stress = stress_through(market, stages, &judged.outcome, &judged.metrics, seed);
     judged.caveats.splice(0..0, walk.caveats());
@@ -344,6 +345,16 @@ fn located<T>(result: Result<T>, strategy: &Strategy) -> Result<T> {
         };
         Error::all(error.problems().iter().map(of_file).collect())
     })
+}
+
+/// The strategy with as many positions as a window chose symbols, where windows choose them.
+fn holding(strategy: &Strategy, stages: &[Stage]) -> Strategy {
+    let mut strategy = strategy.clone();
+    let chosen = stages.iter().filter(|stage| !stage.held.is_empty());
+    if let Some(most) = chosen.filter_map(|s| s.strategy.size.max_positions).max() {
+        strategy.size.max_positions.get_or_insert(most);
+    }
+    strategy
 }
 
 /// The strategy as its summary describes it: what varies has no value of its own.

@@ -264,7 +264,12 @@ fn stability(page: &mut Page, chart: &WalkForwardChart) {
         );
     }
     for (nth, one) in shown.iter().enumerate() {
-        let height = (one.param.values.len() as f64 * 12.0).clamp(40.0, 92.0);
+        // Numbers between two that are named can be told; a word cannot.
+        let (each, most) = match one.param.is_numeric() {
+            true => (12.0, 92.0),
+            false => (15.0, 150.0),
+        };
+        let height = (one.param.values.len() as f64 * each).clamp(40.0, most);
         page.y += if nth > 0 { 6.0 } else { 0.0 };
         let frame = page.plot(height);
         path(page, one, frame);
