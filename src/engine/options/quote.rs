@@ -176,6 +176,8 @@ impl Desk {
     pub(super) fn quote(&self, at: &Moment, listed: &Listed) -> Option<Quote> {
         let (mid, volatility) = self.model(at, listed)?;
         let half = (self.underlyings[listed.slot].half_spread * mid).max(HALF_SPREAD_MIN);
+        // A bid is not below zero, and the mid is the model's value all the same.
+        let half = half.min(mid);
         Some(Quote {
             bid: (mid - half).max(0.0),
             ask: mid + half,

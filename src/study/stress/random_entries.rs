@@ -44,6 +44,9 @@ fn beaten(subject: &Subject<'_>) -> Found {
     if subject.strategy.tax.is_some() {
         return Err("entries drawn at random pay no tax, the strategy does".to_owned());
     }
+    if subject.strategy.options.is_some() {
+        return Err("options are written on their own days, not on entries".to_owned());
+    }
     let run = subject.run();
     if run.flows.iter().any(|flow| *flow != 0.0) {
         return Err("deposits and withdrawals come at their own times".to_owned());
