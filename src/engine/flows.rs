@@ -278,7 +278,8 @@ impl Purse {
             return;
         };
         earned[stream as usize] += amount;
-        if self.gives[stream as usize] && amount > 0.0 && stream != Earned::Gains {
+        let at_close = [Earned::Gains, Earned::Premium].contains(&stream);
+        if self.gives[stream as usize] && amount > 0.0 && !at_close {
             self.aside += amount;
         }
     }

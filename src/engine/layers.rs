@@ -494,7 +494,8 @@ impl<'a> Together<'a> {
                 let amount = earned[stream as usize];
                 // What is not there is not given: a gain may have been spent at the same open.
                 let owed = self.moves.iter().filter(|m| m.from == of).map(|m| m.amount);
-                let free = self.sims[of].account.settled_cash() - owed.sum::<f64>();
+                let account = &self.sims[of].account;
+                let free = account.settled_cash() - account.reserved - owed.sum::<f64>();
                 let amount = amount.min(free);
                 if let Some(to) = to.filter(|_| amount > 0.0) {
                     self.moves.push(Move {
