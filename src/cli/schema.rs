@@ -252,6 +252,13 @@ fn kind_schema(kind: Kind) -> Value {
             },
             "minItems": 1,
         }),
+        Kind::Pair { .. } | Kind::Words(_) | Kind::Mixed { .. } => of_several(kind),
+    }
+}
+
+/// Kinds of several values, or of several kinds of value.
+fn of_several(kind: Kind) -> Value {
+    match kind {
         Kind::Pair { min, max } => json!({
             "type": "array",
             "items": { "type": "integer", "minimum": min, "maximum": max },
@@ -269,6 +276,7 @@ fn kind_schema(kind: Kind) -> Value {
             ways.extend(path.then(|| json!({ "type": "string", "minLength": 1 })));
             json!({ "anyOf": ways })
         }
+        _ => json!({}),
     }
 }
 

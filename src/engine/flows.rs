@@ -196,6 +196,8 @@ pub(crate) enum Earned {
     Interest,
     /// Gains of closed trades.
     Gains,
+    /// Option premium received less what options were bought back for.
+    Premium,
 }
 
 /// What an account knows about money from outside.
@@ -209,8 +211,8 @@ pub(crate) struct Purse {
     /// Money that other layers wait for, and what of this bar's income is theirs.
     aside: f64,
     /// Income of this bar by [`Earned`], kept for layers that give some away.
-    earned: Option<[f64; 3]>,
-    gives: [bool; 3],
+    earned: Option<[f64; 4]>,
+    gives: [bool; 4],
     /// Money from other layers by bar.
     pub(crate) transfers: Vec<(BarIndex, f64)>,
     /// Deposits of this bar that buy at its open: money, and how.
@@ -240,8 +242,8 @@ impl Purse {
     }
 
     /// Says which income of the account goes to other layers.
-    pub(crate) fn give(&mut self, gives: [bool; 3]) {
-        (self.gives, self.earned) = (gives, Some([0.0; 3]));
+    pub(crate) fn give(&mut self, gives: [bool; 4]) {
+        (self.gives, self.earned) = (gives, Some([0.0; 4]));
     }
 
     /// Notes income, and sets aside what is not this layer's own.
@@ -250,16 +252,17 @@ impl Purse {
             return;
         };
         earned[stream as usize] += amount;
-        if self.gives[stream as usize] && amount > 0.0 && stream != Earned::Gains {
+        let at_close = [Earned::Gains, Earned::Premium].contains(&stream);
+        if self.gives[stream as usize] && amount > 0.0 && !at_close {
             self.aside += amount;
         }
     }
 
     /// Income since the last call.
-    pub(crate) fn take_earned(&mut self) -> [f64; 3] {
+    pub(crate) fn take_earned(&mut self) -> [f64; 4] {
         match &mut self.earned {
             Some(earned) => std::mem::take(earned),
-            None => [0.0; 3],
+            None => [0.0; 4],
         }
     }
 

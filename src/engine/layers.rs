@@ -54,7 +54,7 @@ pub(crate) fn run_layers(outer: &Prepared<'_>, detail: Detail) -> Result<Run> {
     };
     for (sim, layer) in together.sims.iter_mut().zip(&outer.strategy.layers) {
         let feeds = layer.feeds;
-        let gives = [feeds.dividends, feeds.interest, feeds.gains];
+        let gives = [feeds.dividends, feeds.interest, feeds.gains, feeds.premium];
         sim.purse.give(gives.map(|to| to.is_some()));
         sim.book_opening_cash();
     }
@@ -202,15 +202,17 @@ impl Together<'_, '_> {
         for of in 0..self.sims.len() {
             let feeds = self.outer.strategy.layers[of].feeds;
             let earned = self.sims[of].purse.take_earned();
-            let [dividends, interest, gains] = earned;
+            let [dividends, interest, gains, premium] = earned;
             for (to, amount, stream) in [
                 (feeds.dividends, dividends, "dividends"),
                 (feeds.interest, interest, "interest"),
                 (feeds.gains, gains, "gains"),
+                (feeds.premium, premium, "premium"),
             ] {
                 // What is not there is not given: a gain may have been spent at the same open.
                 let owed = self.moves.iter().filter(|m| m.from == of).map(|m| m.amount);
-                let free = self.sims[of].account.settled_cash() - owed.sum::<f64>();
+                let account = &self.sims[of].account;
+                let free = account.settled_cash() - account.reserved - owed.sum::<f64>();
                 let amount = amount.min(free);
                 if let Some(to) = to.filter(|_| amount > 0.0) {
                     self.moves.push(Move {

@@ -365,6 +365,15 @@ impl Run {
         all
     }
 
+    /// The symbols of trades, orders and entries.
+    fn symbols_of_records(&mut self) -> impl Iterator<Item = &mut usize> {
+        let trades = self.trades.iter_mut().map(|trade| &mut trade.symbol);
+        let orders = self.orders.iter_mut().map(|order| &mut order.symbol);
+        let entries = self.ledger.iter_mut();
+        let entries = entries.filter_map(|entry| entry.symbol.as_mut());
+        trades.chain(orders).chain(entries)
+    }
+
     fn added(mut self, mut other: Run) -> Run {
         let add = |a: &mut Vec<f64>, b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
         // Exposure is gross value over equity: back to money, added, and divided again.
@@ -395,6 +404,11 @@ impl Run {
         self.start_equity += other.start_equity;
         self.books_error += other.books_error;
         let trades = self.trades.len();
+        let options = std::mem::take(&mut other.options);
+        for symbol in other.symbols_of_records() {
+            *symbol = self.options.renumbered(&options, *symbol);
+        }
+        self.options.append(options, trades);
         self.trades.extend(other.trades);
         self.ledger
             .extend(other.ledger.into_iter().map(|mut entry| {

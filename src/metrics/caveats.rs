@@ -381,10 +381,7 @@ impl fmt::Display for Caveat {
             Caveat::NoCosts => f.write_str(
                 "Trading is free here, as nowhere else. Give [costs] a commission or slippage.",
             ),
-            Caveat::CostsNotChosen { preset } => write!(
-                f,
-                "Nobody chose the costs: preset \"{preset}\" was taken. Set [costs] to your broker's."
-            ),
+            Caveat::CostsNotChosen { preset } => costs_not_chosen(f, preset),
             Caveat::FilledAtDecidingClose => f.write_str(
                 "Fills on the price that decided them, which cannot be done. Try [fill] at = \"next_open\".",
             ),
@@ -471,6 +468,13 @@ fn few_folds(f: &mut fmt::Formatter<'_>, folds: usize) -> fmt::Result {
     write!(
         f,
         "Only {folds}: one lucky window decides. Shorten the test windows, or give more data."
+    )
+}
+
+fn costs_not_chosen(f: &mut fmt::Formatter<'_>, preset: &str) -> fmt::Result {
+    write!(
+        f,
+        "Nobody chose the costs: preset \"{preset}\" was taken. Set [costs] to your broker's."
     )
 }
 

@@ -276,6 +276,29 @@ fn share_account(values: &Values<'_>, strategy: &mut Strategy, problems: &mut Ve
             let help = "[account] kind = \"margin\" and margin_rate = \u{2026} in this file";
             problems.push(values.problem(&key, what).help(help));
         }
+        if inner
+            .options
+            .as_ref()
+            .is_some_and(|o| o.contract.scale != 1.0)
+        {
+            let what = format!(
+                "the layer {} scales prices, which all layers share",
+                layer.name
+            );
+            problems.push(
+                values
+                    .problem(&key, what)
+                    .help("leave options.contract.scale out of its file"),
+            );
+        }
+        if inner.options.is_some() && !is_cash {
+            let what = format!("the layer {} has [options] in a margin account", layer.name);
+            problems.push(
+                values
+                    .problem(&key, what)
+                    .help("[account] kind = \"cash\" in this file"),
+            );
+        }
         if account.reinvest_dividends && layer.feeds.dividends.is_some() {
             let what = format!(
                 "dividends of the layer {} are reinvested and cannot be given away",

@@ -1105,6 +1105,10 @@ fn assumptions(values: &Values<'_>, s: &Strategy) -> Vec<(String, String, bool)>
         match name {
             "rank" => s.rank.is_some(),
             "weights" => s.weights.is_some(),
+            "options.call" => s.options.as_ref().is_some_and(|o| o.call.is_some()),
+            "options.put" => s.options.as_ref().is_some_and(|o| o.put.is_some()),
+            "options.roll" => s.options.as_ref().is_some_and(|o| o.roll.is_some()),
+            name if name.starts_with("options") => s.options.is_some(),
             "rules" => s.portfolio_table().is_none() || given,
             "tax.harvest" => given,
             _ => !is_optional || given,

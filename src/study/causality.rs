@@ -146,10 +146,9 @@ pub fn first_difference(whole: &Run, part: &Run) -> Option<Difference> {
 }
 
 fn decision(run: &Run, order: &Order) -> Decision {
-    let tapes = run.symbols.len() - run.options.contracts.len();
     // Which contract, and how many, is chosen on the quotes of the fill.
     let later = order.fill_bar != Some(order.decided);
-    let of_option = run.options.underlying_of(order.symbol, tapes);
+    let of_option = run.options.underlying_of(order.symbol);
     let (symbol, quantity) = match of_option.filter(|_| later) {
         Some(underlying) => (underlying, 0.0),
         None => (order.symbol, order.quantity),

@@ -3,8 +3,10 @@
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use papertape::engine::{Run, backtest};
+use papertape::instrument::Right;
 use papertape::market::{Action, ActionKind, Bars, Market, midnight};
 use papertape::portfolio::Stream;
+use papertape::pricing::{Inputs, Surface, black_scholes, surface};
 use papertape::strategy::{Overrides, Strategy};
 use papertape::study::causality;
 use std::path::Path;
@@ -344,4 +346,233 @@ fn cash_behind_a_put_is_reserved_and_earns() {
         .sum();
     assert!(bought * 100.0 < 10_500.0 - 9_800.0, "{bought}");
     assert!(stream(&run, Stream::Interest) > 20.0);
+}
+
+/// A published index computed by its own formula, a loop of a few lines beside the engine.
+struct Reference {
+    dates: Vec<NaiveDate>,
+    close: Vec<f64>,
+    volatility: Vec<f64>,
+    median: Vec<f64>,
+}
+
+const RATE: f64 = 0.02;
+const YIELD: f64 = 0.019;
+
+impl Reference {
+    fn new() -> Self {
+        let read = |name: &str, column: &str| -> Vec<(NaiveDate, f64)> {
+            let path = root().join("data/indices").join(name);
+            let mut reader = csv::Reader::from_path(path).unwrap();
+            let headers = reader.headers().unwrap().clone();
+            let at = headers
+                .iter()
+                .position(|h| h.eq_ignore_ascii_case(column))
+                .unwrap();
+            let rows = reader.records().map(|row| {
+                let row = row.unwrap();
+                (date(&row[0]), row[at].parse().unwrap())
+            });
+            rows.collect()
+        };
+        let vix = read("VIX.csv", "close");
+        let (from, to) = (date("2014-01-03"), date("2018-11-30"));
+        let spx = read("SPX.csv", "close");
+        let spx: Vec<(NaiveDate, f64)> = spx
+            .into_iter()
+            .filter(|(d, _)| (from..=to).contains(d))
+            .collect();
+        let level = |day: NaiveDate| {
+            let after = vix.partition_point(|(d, _)| *d <= day);
+            vix[after - 1].1 / 100.0
+        };
+        let volatility: Vec<f64> = spx.iter().map(|(d, _)| level(*d)).collect();
+        Reference {
+            median: surface::expanding_median_variance(&volatility),
+            volatility,
+            dates: spx.iter().map(|(d, _)| *d).collect(),
+            close: spx.iter().map(|(_, c)| *c).collect(),
+        }
+    }
+
+    /// The next third Friday of one of `months`, or the session before it.
+    fn expiration(&self, t: usize, months: &[u32]) -> NaiveDate {
+        let mut day = self.dates[t] + Days::new(1);
+        loop {
+            let third = day.weekday() == Weekday::Fri && (15..=21).contains(&day.day());
+            if third && months.contains(&day.month()) {
+                let is_shut = day <= self.dates[self.dates.len() - 1] && !self.dates.contains(&day);
+                let session = if is_shut { day - Days::new(1) } else { day };
+                if session > self.dates[t] {
+                    return session;
+                }
+            }
+            day = day + Days::new(1);
+        }
+    }
+
+    fn valuation(&self, t: usize, right: Right, strike: f64, expiration: NaiveDate) -> (f64, f64) {
+        let years = (expiration - self.dates[t]).num_days() as f64 / 365.0;
+        let spot = self.close[t];
+        if years <= 0.0 {
+            return (right.intrinsic(spot, strike), f64::NAN);
+        }
+        let inputs = Inputs {
+            right,
+            spot,
+            strike,
+            years,
+            rate: RATE.ln_1p(),
+            dividend_yield: YIELD.ln_1p(),
+        };
+        let level = surface::at_term(self.volatility[t], self.median[t], years);
+        let sigma = Surface::INDEX.volatility(level, inputs.forward(), strike, years);
+        let value = black_scholes::value(&inputs, sigma);
+        (value.price, value.delta)
+    }
+
+    fn price(&self, t: usize, right: Right, strike: f64, expiration: NaiveDate) -> f64 {
+        self.valuation(t, right, strike, expiration).0
+    }
+
+    fn years(&self, t: usize) -> f64 {
+        (self.dates[t] - self.dates[t - 1]).num_days() as f64 / 365.0
+    }
+
+    fn dividend(&self, t: usize) -> f64 {
+        self.close[t - 1] * (YIELD.ln_1p() * self.years(t)).exp_m1()
+    }
+
+    /// V_t = V_{t-1} (S_t + D_t - C_t) / (S_{t-1} - C_{t-1}), with a strike rule.
+    fn buy_write(&self, strike: impl Fn(usize, NaiveDate) -> f64) -> Vec<f64> {
+        let every: Vec<u32> = (1..=12).collect();
+        let mut values = vec![1.0];
+        let mut expiration = self.expiration(0, &every);
+        let mut k = strike(0, expiration);
+        let mut call = self.price(0, Right::Call, k, expiration);
+        for t in 1..self.dates.len() {
+            let now = self.price(t, Right::Call, k, expiration);
+            let growth = (self.close[t] + self.dividend(t) - now) / (self.close[t - 1] - call);
+            values.push(values[t - 1] * growth);
+            call = now;
+            if self.dates[t] >= expiration {
+                expiration = self.expiration(t, &every);
+                k = strike(t, expiration);
+                call = self.price(t, Right::Call, k, expiration);
+            }
+        }
+        values
+    }
+
+    /// N = V / (K exp(-rT) - P), all money in bills.
+    fn put_write(&self) -> Vec<f64> {
+        let every: Vec<u32> = (1..=12).collect();
+        let below = |t: usize| (self.close[t] / 5.0).floor() * 5.0;
+        let mut values = vec![1.0];
+        let (mut money, mut count, mut k, mut expiration) = (0.0, 0.0, 0.0, self.dates[0]);
+        for t in 0..self.dates.len() {
+            if t > 0 {
+                money *= (RATE.ln_1p() * self.years(t)).exp();
+                values.push(money - count * self.price(t, Right::Put, k, expiration));
+            }
+            if self.dates[t] >= expiration {
+                expiration = self.expiration(t, &every);
+                k = below(t);
+                let premium = self.price(t, Right::Put, k, expiration);
+                let years = (expiration - self.dates[t]).num_days() as f64 / 365.0;
+                count = values[t] / (k * (-RATE.ln_1p() * years).exp() - premium);
+                money = values[t] + count * premium;
+            }
+        }
+        values
+    }
+
+    /// A put 5% down on the March cycle, a call 10% up every month; the put is replaced when a new call
+    /// lies below it.
+    fn collar(&self) -> Vec<f64> {
+        let every: Vec<u32> = (1..=12).collect();
+        let march = [3, 6, 9, 12];
+        let put_strike = |t: usize| (self.close[t] * 0.95 / 5.0 + 1e-9).floor() * 5.0;
+        let mut values = vec![1.0];
+        let mut call = (0.0, self.dates[0]);
+        let mut put = (0.0, self.dates[0]);
+        let mut unit = f64::NAN;
+        for t in 0..self.dates.len() {
+            let of = |right: Right, (k, expiration): (f64, NaiveDate)| {
+                self.price(t, right, k, expiration)
+            };
+            if t > 0 {
+                let now =
+                    self.close[t] + self.dividend(t) + of(Right::Put, put) - of(Right::Call, call);
+                values.push(values[t - 1] * now / unit);
+            }
+            let calls_end = self.dates[t] >= call.1;
+            if calls_end {
+                let strike = (self.close[t] * 1.1 / 5.0 - 1e-9).ceil() * 5.0;
+                call = (strike, self.expiration(t, &every));
+            }
+            if self.dates[t] >= put.1 || (calls_end && call.0 < put.0) {
+                put = (put_strike(t), self.expiration(t, &march));
+            }
+            unit = self.close[t] + of(Right::Put, put) - of(Right::Call, call);
+        }
+        values
+    }
+}
+
+fn index_units(structure: &str, legs: &str) -> Vec<f64> {
+    let text = format!(
+        "[data]\nsource = \"{root}/data/indices\"\nsymbols = [\"SPX\"]\nstart = 2014-01-03\nend = 2018-11-30\n\
+         dividend_yield = {YIELD}\n[options]\nstructure = \"{structure}\"\nunits = \"index\"\nstrike_step = 5\n\
+         pricing = {{ iv = \"{root}/data/indices/VIX.csv\", rate = {RATE} }}\n\
+         contract = {{ style = \"european\", settlement = \"cash\" }}\nfill = {{ price = \"mid\" }}\n{legs}\
+         [cash]\nyield = {RATE}\n[costs]\npreset = \"none\"\n",
+        root = root().display()
+    );
+    let strategy = Strategy::parse(&text, "index", root(), &Overrides::default())
+        .unwrap_or_else(|e| panic!("{e}"));
+    let market = papertape::engine::read_market(&strategy, false).unwrap();
+    let run = backtest(&market, &strategy).unwrap();
+    balanced(&run);
+    run.equity.iter().map(|e| e / run.start_equity).collect()
+}
+
+fn same(ours: &[f64], theirs: &[f64]) {
+    assert_eq!(ours.len(), theirs.len());
+    for (t, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!((a - b).abs() <= 1e-7 * b, "bar {t}: {a} is not {b}");
+    }
+}
+
+#[test]
+fn pro_rata_units_are_the_published_formulas() {
+    let reference = Reference::new();
+    let above = |times: f64| {
+        let close = reference.close.clone();
+        move |t: usize, _: NaiveDate| (close[t] * times / 5.0 - 1e-9).ceil() * 5.0
+    };
+    let month = "[options.call]\ncycle = \"month\"\n";
+    let ours = index_units("covered_call", &format!("{month}strike = \"atm_above\"\n"));
+    same(&ours, &reference.buy_write(above(1.0)));
+    let ours = index_units("covered_call", &format!("{month}moneyness = 0.02\n"));
+    same(&ours, &reference.buy_write(above(1.02)));
+    let thirty = |t: usize, expiration: NaiveDate| {
+        let near = (reference.close[t] / 5.0) as i32;
+        let away = |k: &f64| {
+            let (_, delta) = reference.valuation(t, Right::Call, *k, expiration);
+            (delta - 0.3).abs()
+        };
+        let strikes = (near - 50..near + 80).map(|n| f64::from(n) * 5.0);
+        strikes.min_by(|a, b| away(a).total_cmp(&away(b))).unwrap()
+    };
+    let ours = index_units("covered_call", &format!("{month}delta = 0.30\n"));
+    same(&ours, &reference.buy_write(thirty));
+    let puts = "[options.put]\ncycle = \"month\"\nstrike = \"atm_below\"\n";
+    same(
+        &index_units("cash_secured_put", puts),
+        &reference.put_write(),
+    );
+    let both = "[options.call]\ncycle = \"month\"\nmoneyness = 0.1\n\
+                [options.put]\ncycle = \"quarter\"\nmoneyness = 0.05\n";
+    same(&index_units("collar", both), &reference.collar());
 }

@@ -811,15 +811,63 @@ const MISTAKES: &[Mistake] = &[
     // Later releases.
     (
         "[options]\nstructure = \"wheel\"",
-        "[options] is not yet",
-        "options",
-        "",
+        "a wheel chooses its shares itself",
+        "\"wheel\"",
+        "covered_call",
     ),
     (
         "[options.put]\ndelta = 0.3",
-        "[options] is not yet",
-        "options",
+        "[options] does not say which structure",
+        "0.3",
+        "structure = ",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\n[options.put]\ndelta = 0.3",
+        "a covered_call has no put",
+        "0.3",
+        "leave [options.put] out",
+    ),
+    (
+        "[options]\nstructure = \"put_spread\"",
+        "a put_spread needs options.width",
+        "\"put_spread\"",
+        "width = 5",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\n[options.call]\ndelta = 0.3\nmoneyness = 0.02",
+        "both choose the strike",
+        "0.02",
+        "one strike rule",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\n[options.call]\ndte = [45, 30]",
+        "45 is more than 30",
+        "[45, 30]",
+        "[30, 45]",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\n[options.call]\ndte = [20, 30]\ndte_target = 40",
+        "40 days lie outside",
+        "40",
         "",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\n[stops]\nstop = 0.05",
+        "[stops] would sell shares from under their calls",
+        "0.05",
+        "options.roll.loss",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\n[options.roll]\nif_unable = [\"hodl\"]",
+        "\"hodl\" is unknown",
+        "[\"hodl\"]",
+        "did you mean \"hold\"",
+    ),
+    (
+        "[options]\nstructure = \"covered_call\"\nunits = \"index\"",
+        "pro-rata units hold their own shares",
+        "\"index\"",
+        "account",
     ),
     (
         "[model]\nlearner = \"ridge\"",
@@ -1319,6 +1367,10 @@ fn the_vocabulary_agrees_with_itself() {
                     assert!(word.starts_with(|c: char| c.is_ascii_digit()));
                 }
                 (Kind::Schedule, Fallback::Word(word)) => assert_eq!(word, "month"),
+                (Kind::Mixed { words, .. }, Fallback::Word(word)) => assert!(words.contains(&word)),
+                (Kind::Mixed { fraction, .. }, Fallback::Number(x)) => {
+                    assert!(fraction.unwrap().holds(x));
+                }
                 (_, Fallback::Unset(words)) => assert!(!words.is_empty()),
                 _ => panic!("{}: a default of another kind", row.name),
             }
@@ -1459,7 +1511,8 @@ proptest! {
         match parse(&text) {
             Ok(strategy) => {
                 let decides = strategy.rules.enter.is_some() || strategy.rules.short.is_some();
-                prop_assert!(decides || strategy.portfolio_table().is_some());
+                let options = strategy.decides_by_options_alone();
+                prop_assert!(decides || options || strategy.portfolio_table().is_some());
             }
             Err(error) => {
                 prop_assert!(!error.to_string().is_empty());

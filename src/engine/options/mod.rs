@@ -105,6 +105,8 @@ pub struct OptionRecord {
     /// Symbols of the contracts in the style of the clearing house; in orders, trades and entries they
     /// stand after the market's symbols.
     pub contracts: Vec<String>,
+    /// Index of the first of them behind the market's symbols.
+    pub first: usize,
     /// Market index of the underlying of each.
     pub underlyings: Vec<usize>,
     /// Trades, ended and open, in the order of opening.
@@ -168,9 +170,47 @@ pub(crate) struct DeskState {
 }
 
 impl OptionRecord {
-    /// Market index of the underlying of a symbol that stands behind the market's `tapes`.
-    pub fn underlying_of(&self, symbol: usize, tapes: usize) -> Option<usize> {
-        self.underlyings.get(symbol.checked_sub(tapes)?).copied()
+    /// Market index of the underlying of a contract's symbol; `None` for other symbols.
+    pub fn underlying_of(&self, symbol: usize) -> Option<usize> {
+        self.underlyings
+            .get(symbol.checked_sub(self.first)?)
+            .copied()
+    }
+
+    /// The index of a symbol of another account, once its contracts stand behind these.
+    pub(crate) fn renumbered(&self, other: &OptionRecord, symbol: usize) -> usize {
+        match other.underlying_of(symbol) {
+            Some(_) => symbol + self.contracts.len(),
+            None => symbol,
+        }
+    }
+
+    /// Appends the record of another account, whose trades stand behind `trades` others.
+    pub(crate) fn append(&mut self, other: OptionRecord, trades: usize) {
+        let (contracts, campaigns) = (self.contracts.len(), self.campaigns.len());
+        self.first = self.first.max(other.first);
+        self.contracts.extend(other.contracts);
+        self.underlyings.extend(other.underlyings);
+        self.trades
+            .extend(other.trades.into_iter().map(|trade| OptionTrade {
+                contract: trade.contract + contracts,
+                number: trade.number + trades,
+                campaign: trade.campaign + campaigns,
+                ..trade
+            }));
+        self.campaigns.extend(other.campaigns);
+        self.not_done.extend(other.not_done);
+        for (sum, marks) in self.marks.iter_mut().zip(other.marks) {
+            *sum += marks;
+        }
+        self.same_close_fills += other.same_close_fills;
+        self.dividends_lost += other.dividends_lost;
+        self.early_assignments += other.early_assignments;
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
     }
 }
 
@@ -211,6 +251,7 @@ impl Sim<'_, '_> {
         };
         let underlyings = book.contracts.iter().map(|c| index_of(&c.underlying));
         record.underlyings = underlyings.collect();
+        record.first = self.account.first_contract;
         record.campaigns = book.campaigns;
         record.warnings.clone_from(&desk.warnings);
         let symbols = book.contracts.iter().map(|c| c.symbol());

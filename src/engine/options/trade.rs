@@ -1,5 +1,6 @@
 //! Carrying a wish out on the day's quotes: sales, purchases, rolls, with their fees and cover.
 
+use crate::engine::flows::Earned;
 use crate::engine::options::choose::{Chosen, Limits};
 use crate::engine::options::input::Desk;
 use crate::engine::options::quote::{Listed, Moment};
@@ -13,6 +14,22 @@ use crate::units::BarIndex;
 
 /// A quotient this close below a whole number of contracts is that number.
 const WHOLE: f64 = 1e-9;
+
+impl Desk {
+    /// What a listed contract is.
+    fn contract(&self, listed: &Listed) -> OptionContract {
+        let symbol = self.underlyings[listed.slot].name.clone();
+        OptionContract {
+            underlying: symbol.clone(),
+            root: symbol,
+            expiration: listed.expiration,
+            right: listed.right,
+            strike: strike_milli(listed.strike).unwrap_or(0),
+            convention: self.underlyings[listed.slot].convention,
+            multiplier: self.terms.contract.multiplier as u32,
+        }
+    }
+}
 
 impl<'a> Sim<'a, '_> {
     /// The desk of a run with options.
@@ -420,17 +437,7 @@ impl<'a> Sim<'a, '_> {
             true => chosen.quote.sold_at(give_up),
             false => chosen.quote.bought_at(give_up),
         };
-        let symbol = desk.underlyings[slot].name.clone();
-        let contract = OptionContract {
-            underlying: symbol.clone(),
-            root: symbol,
-            expiration: chosen.listed.expiration,
-            right: chosen.listed.right,
-            strike: strike_milli(chosen.listed.strike).unwrap_or(0),
-            convention: desk.underlyings[slot].convention,
-            multiplier: desk.terms.contract.multiplier as u32,
-        };
-        let contract = self.account.options.contract(contract);
+        let contract = self.account.options.contract(desk.contract(&chosen.listed));
         let own = self.input.symbols[slot].own_bar(bar).unwrap_or(0) as u32;
         let fee = self.contract_fee(signed);
         let fill = OptionFill {
@@ -474,6 +481,7 @@ impl<'a> Sim<'a, '_> {
         self.account.open_option(option, &fill);
         let premium = -signed * desk.terms.contract.multiplier * price - fee;
         self.note_basis(slot, premium);
+        self.purse.earn(Earned::Premium, premium);
         let side = if signed < 0.0 { Side::Sell } else { Side::Buy };
         self.option_order(
             bar,
@@ -553,6 +561,7 @@ impl<'a> Sim<'a, '_> {
         self.account.close_option(at, count, &fill);
         let paid = option.count * option.multiplier * price - fill.fee;
         self.note_basis(option.slot, paid);
+        self.purse.earn(Earned::Premium, paid);
         self.option_order(
             bar,
             option.slot,
