@@ -3,8 +3,9 @@
 //! nothing here decides.
 
 use crate::engine::decide::Decider;
+use crate::engine::options;
 use crate::engine::prepare::Prepared;
-use crate::engine::simulate::{Detail, Sim};
+use crate::engine::simulate::{Detail, Record, Sim};
 use crate::error::{Error, Problem, Result, nearest};
 use crate::execution::{Order, Outcome};
 use crate::market::{Market, date_of, midnight, show_time};
@@ -104,10 +105,13 @@ pub fn explain(
     for account in &accounts {
         let input = prepared.rules_input(account)?;
         let sim = Sim::new(&input, Decider::Rules, Detail::Full).at_close(at);
-        let orders = Sim::new(&input, Decider::Rules, Detail::Full).run().orders;
+        let record = Sim::new(&input, Decider::Rules, Detail::Full).run();
         for (slot, tape) in account.iter().enumerate() {
             if tapes.contains(tape) && input.symbols[slot].own_bar(at).is_some() {
-                explained.push(one(&prepared, &sim, &orders, (slot, *tape), at)?);
+                let mut explanation = one(&prepared, &sim, &record, (slot, *tape), at)?;
+                let of_options = options::sentences(&sim, &record.options, slot, at);
+                explanation.because.extend(of_options);
+                explained.push(explanation);
             }
         }
     }
@@ -176,10 +180,16 @@ fn bar_of(prepared: &Prepared<'_>, tapes: &[usize], day: NaiveDate) -> Result<Ba
     }))
 }
 
+/// An order of a symbol, or of an option on it.
+fn is_of(record: &Record, order: &Order, tape: usize) -> bool {
+    let underlying = record.options.underlying_of(order.symbol);
+    underlying.unwrap_or(order.symbol) == tape
+}
+
 fn one(
     prepared: &Prepared<'_>,
     sim: &Sim<'_, '_>,
-    orders: &[Order],
+    record: &Record,
     (slot, tape): (usize, usize),
     at: BarIndex,
 ) -> Result<Explanation> {
@@ -208,7 +218,7 @@ fn one(
         decided: prepared.clock[order.decided],
         filled: order.fill_bar.map(|bar| prepared.clock[bar]),
     };
-    let of_symbol = || orders.iter().filter(|o| o.symbol == tape);
+    let of_symbol = || record.orders.iter().filter(|o| is_of(record, o, tape));
     let levels = position.levels();
     let mut explanation = Explanation {
         symbol: market.tapes[tape].symbol.clone(),

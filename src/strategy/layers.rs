@@ -253,6 +253,29 @@ fn share_data(values: &Values<'_>, strategy: &mut Strategy, problems: &mut Vec<P
     strategy.data = common;
 }
 
+/// What of `[options]` a layer cannot have.
+fn check_options(
+    values: &Values<'_>,
+    key: &str,
+    (name, inner): (&str, &Strategy),
+    is_cash: bool,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(options) = &inner.options else {
+        return;
+    };
+    if options.contract.scale != 1.0 {
+        let what = format!("the layer {name} scales prices, which all layers share");
+        let help = "leave options.contract.scale out of its file";
+        problems.push(values.problem(key, what).help(help));
+    }
+    if !is_cash {
+        let what = format!("the layer {name} has [options] in a margin account");
+        let help = "[account] kind = \"cash\" in this file";
+        problems.push(values.problem(key, what).help(help));
+    }
+}
+
 /// The account of the outer file, in parts.
 fn share_account(values: &Values<'_>, strategy: &mut Strategy, problems: &mut Vec<Problem>) {
     if strategy.account.each {
@@ -276,29 +299,7 @@ fn share_account(values: &Values<'_>, strategy: &mut Strategy, problems: &mut Ve
             let help = "[account] kind = \"margin\" and margin_rate = \u{2026} in this file";
             problems.push(values.problem(&key, what).help(help));
         }
-        if inner
-            .options
-            .as_ref()
-            .is_some_and(|o| o.contract.scale != 1.0)
-        {
-            let what = format!(
-                "the layer {} scales prices, which all layers share",
-                layer.name
-            );
-            problems.push(
-                values
-                    .problem(&key, what)
-                    .help("leave options.contract.scale out of its file"),
-            );
-        }
-        if inner.options.is_some() && !is_cash {
-            let what = format!("the layer {} has [options] in a margin account", layer.name);
-            problems.push(
-                values
-                    .problem(&key, what)
-                    .help("[account] kind = \"cash\" in this file"),
-            );
-        }
+        check_options(values, &key, (&layer.name, inner), is_cash, problems);
         if account.reinvest_dividends && layer.feeds.dividends.is_some() {
             let what = format!(
                 "dividends of the layer {} are reinvested and cannot be given away",

@@ -257,7 +257,8 @@ fn a_split_multiplies_contracts_and_divides_strikes() {
     };
     let text = CALLS
         .replace("10100", "71000")
-        .replace("strike_step = 1", "strike_step = 7");
+        .replace("strike_step = 1", "strike_step = 7")
+        .replace("cycle = \"month\"", "dte = [30, 45]");
     let run = run(&market(&days, &close, vec![action]), &text);
     let first = &run.options.trades[0];
     assert_eq!(

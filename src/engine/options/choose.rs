@@ -112,7 +112,8 @@ impl Desk {
         let is_wide = leg
             .max_spread_pct
             .is_some_and(|most| quote.ask - quote.bid > most * quote.mid());
-        if side <= 0.0 || quote.ask < quote.bid || is_wide {
+        let unsold = side <= 0.0 && !self.terms.index_units;
+        if unsold || quote.ask < quote.bid || is_wide {
             return Err(NotDone::NoQuote);
         }
         if is_bought {

@@ -8,6 +8,7 @@
 //! | `close` | the close before decisions: marks, fills of yesterday's wishes, expiry, early exercise |
 //! | `decide` | rolls and entries: what is wished, and why something is not |
 //! | `trade` | carrying a wish out on the day's quotes |
+//! | `explain` | what happened at one close, and why something did not |
 //! | `units` | pro-rata units, as the published indices hold them |
 //!
 //! A wish that depends on a price of the day fills on the next day's quotes, unless the file says
@@ -17,11 +18,13 @@
 mod choose;
 mod close;
 mod decide;
+mod explain;
 mod input;
 mod quote;
 mod trade;
 mod units;
 
+pub(crate) use explain::sentences;
 pub(crate) use input::Desk;
 
 use crate::engine::simulate::Sim;

@@ -175,10 +175,13 @@ impl Desk {
     /// The day's quote of a contract: around the model's value, or of the chain.
     pub(super) fn quote(&self, at: &Moment, listed: &Listed) -> Option<Quote> {
         let (mid, volatility) = self.model(at, listed)?;
-        // Pro-rata units trade without cost, and even an option that is worth next to nothing.
+        // Pro-rata units trade without cost, and even an option that is worth next to nothing. A bid
+        // is not below zero, and the mid is the model's value all the same.
         let half = match self.terms.index_units {
             true => 0.0,
-            false => (self.underlyings[listed.slot].half_spread * mid).max(HALF_SPREAD_MIN),
+            false => (self.underlyings[listed.slot].half_spread * mid)
+                .max(HALF_SPREAD_MIN)
+                .min(mid),
         };
         Some(Quote {
             bid: (mid - half).max(0.0),

@@ -45,7 +45,7 @@ fn beaten(subject: &Subject<'_>) -> Found {
         return Err("entries drawn at random pay no tax, the strategy does".to_owned());
     }
     if subject.strategy.options.is_some() {
-        return Err("options end at their own times, whenever they begin".to_owned());
+        return Err("options are written on their own days, not on entries".to_owned());
     }
     let run = subject.run();
     if run.flows.iter().any(|flow| *flow != 0.0) {
