@@ -10,7 +10,7 @@ use crate::report::manifest::{
 };
 use crate::report::summary::Summary;
 use crate::report::{chart, csv, json, learning, options, pictures, profile, taxes, walk_forward};
-use crate::strategy::{Rate, Strategy};
+use crate::strategy::{ImpliedVol, Rate, Strategy};
 use crate::study::walk_forward::Walk;
 use crate::study::{Judged, series};
 use serde_json::Value;
@@ -209,11 +209,13 @@ pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>
         sha256: sha256.clone(),
     });
     let mut data: Vec<FileHash> = read.collect();
+    let options = strategy.options.as_ref();
     let rates = [
         Some(&strategy.cash.yield_),
         strategy.cash.hurdle.as_ref(),
         strategy.benchmark.rate.as_ref(),
         strategy.data.dividend_yield.as_ref(),
+        options.and_then(|o| o.pricing.rate.as_ref()),
     ];
     let rates = rates.into_iter().flatten();
     let rates = rates.filter_map(|rate| match rate {
@@ -222,7 +224,19 @@ pub(crate) fn data(strategy: &Strategy, market: &Market) -> Result<Vec<FileHash>
     });
     let amounts = strategy.cashflows.iter().filter_map(|c| c.file.as_ref());
     let layers = strategy.layers.iter().map(|layer| &layer.file);
-    for path in rates.chain(amounts).chain(layers) {
+    let of_options = options.into_iter().flat_map(|o| {
+        let volatility = match &o.pricing.iv {
+            ImpliedVol::File(path) => Some(path),
+            ImpliedVol::Constant(_) | ImpliedVol::Realized => None,
+        };
+        let read = if o.pricing.chain.is_some() {
+            None
+        } else {
+            volatility
+        };
+        [read, o.blackout.as_ref()].into_iter().flatten()
+    });
+    for path in rates.chain(amounts).chain(layers).chain(of_options) {
         let file = shown(path);
         if data.iter().all(|known| known.file != file) {
             let sha256 = manifest::sha256_of_file(path)?;

@@ -360,10 +360,11 @@ fn every_shipped_strategy_of_rules_is_carried() {
     let mut carried = 0;
     for file in shipped() {
         let strategy = Strategy::read(&file, &Overrides::default()).unwrap();
-        // Selectors, flows and taxes go through the loop, which `docs/sweep.md` says.
+        // Selectors, flows, taxes and options go through the loop, which `docs/sweep.md` says.
         let has_more = strategy.rank.is_some()
             || strategy.weights.is_some()
             || strategy.tax.is_some()
+            || strategy.options.is_some()
             || !strategy.cashflows.is_empty();
         if has_more {
             continue;

@@ -448,7 +448,6 @@ impl<'a> Sim<'a, '_> {
             fee,
             reason: Reason::Signal,
         };
-        let position = &self.account.positions[slot];
         let sale = SaleDay {
             premium: price,
             strike: chosen.listed.strike,
@@ -456,7 +455,7 @@ impl<'a> Sim<'a, '_> {
             days: desk.days(bar, chosen.listed.expiration) as f64,
             delta: chosen.quote.delta,
             volatility: chosen.quote.volatility,
-            basis: position.entry_price,
+            basis: self.account.positions[slot].entry_price,
         };
         let option = OpenOption {
             contract,
