@@ -591,6 +591,12 @@ pub(super) fn check(values: &Values<'_>, s: &Strategy, problems: &mut Vec<Proble
         "leave [tax] out, and tax the figures of trades.csv by hand",
     );
     refuse(
+        options.pricing.chain.is_some(),
+        "options.pricing.chain",
+        "an account on quotes of a chain is not yet part of papertape",
+        "pricing = { source = \"model\", iv = 0.2 } prices by a model; `data check` and `data show` read chains",
+    );
+    refuse(
         options.pricing.chain.is_some() && s.data.prices == Prices::Adjusted,
         "data.prices",
         "quotes of a chain belong to prices as traded",
