@@ -330,8 +330,10 @@ impl Sim<'_, '_> {
         if let Some(harvesting) = harvesting {
             // Under rules the way back is the way home: each symbol stands for itself again.
             let is_back = harvesting.stands_in[to] == Some(from);
+            // Another lot may follow the same way back.
+            let follows = harvesting.stands_in[from] == Some(to) && harvesting.came_back[from];
+            harvesting.came_back[from] = is_back || follows;
             harvesting.stands_in[from] = Some(to).filter(|_| !(is_back && is_ruled));
-            harvesting.came_back[from] = is_back;
             harvesting.stands_in[to] = None;
         }
     }
