@@ -84,7 +84,13 @@ const AT_MOST: usize = 1;
 
 impl Bits {
     /// Compiles `wanted`; `None` when something on top is more than comparisons and logic.
-    pub(super) fn new(top: &Plan, order: &[ExprId], wanted: &[ExprId]) -> Option<Self> {
+    /// `alike` names for each part the first one that is the same.
+    pub(super) fn new(
+        top: &Plan,
+        order: &[ExprId],
+        wanted: &[ExprId],
+        alike: &[u32],
+    ) -> Option<Self> {
         let is_condition = |id: &ExprId| top.node(*id).kind == super::Kind::Condition;
         let mut needs: Vec<Needs> = vec![[false; 2]; top.nodes.len()];
         for root in wanted.iter().filter(|id| is_condition(id)) {
@@ -117,7 +123,7 @@ impl Bits {
         let mut places: Vec<Places> = vec![[None; 2]; top.nodes.len()];
         let mut looks_back = vec![0_usize; top.nodes.len()];
         for id in order {
-            bits.step(top, *id, &needs, &mut places)?;
+            bits.step((top, alike), *id, &needs, &mut places)?;
             let inputs = top.op(*id).inputs();
             let below = inputs.map(|a| looks_back[a.index()]).max().unwrap_or(0);
             let own = match top.op(*id) {
@@ -141,13 +147,13 @@ impl Bits {
     /// The steps of one node.
     fn step(
         &mut self,
-        top: &Plan,
+        (top, alike): (&Plan, &[u32]),
         id: ExprId,
         needs: &[Needs],
         places: &mut [Places],
     ) -> Option<()> {
         let side = |id: ExprId| match top.op(id) {
-            Op::Part(part) => Some(Side::Part(part)),
+            Op::Part(part) => Some(Side::Part(alike[part as usize])),
             Op::Number(bits) => Some(Side::Level(f64::from_bits(bits))),
             _ => None,
         };

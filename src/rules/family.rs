@@ -141,7 +141,6 @@ impl Family {
         };
         family.order = family.top.needed(family.wanted.iter().copied(), |_| false);
         family.check_top()?;
-        family.bits = Bits::new(&family.top, &family.order, &family.wanted);
         let is_lag = |id: &ExprId| matches!(family.top.op(*id), Op::Lag(..));
         family.looks_back = family.order.iter().any(is_lag);
         for (request, tree, of) in cutter.found {
@@ -164,6 +163,8 @@ impl Family {
                 nodes,
             });
         }
+        let alike = alike(&family.cuts);
+        family.bits = Bits::new(&family.top, &family.order, &family.wanted, &alike);
         Ok(family)
     }
 
@@ -461,6 +462,19 @@ impl Family {
             .map(|id| at[id.index()].clone().unwrap_or(Values::Truth(None)))
             .collect()
     }
+}
+
+/// For each part the first one that is the same column at every point: an entry and an exit that speak
+/// of one average are cut apart.
+fn alike(cuts: &[Cut]) -> Vec<u32> {
+    let is_same = |a: &Cut, b: &Cut| {
+        let pairs = || a.nodes.iter().zip(&b.nodes);
+        let same = |(a, b): (&Decided<ExprId>, &Decided<ExprId>)| matches!((a, b), (Ok(a), Ok(b)) if a == b);
+        a.axes == b.axes && a.nodes.len() == b.nodes.len() && pairs().all(same)
+    };
+    let first = |cut: &Cut| cuts.iter().position(|other| is_same(other, cut));
+    let own = cuts.iter().enumerate();
+    own.map(|(k, cut)| first(cut).unwrap_or(k) as u32).collect()
 }
 
 /// The params at one value of each axis.
