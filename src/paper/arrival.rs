@@ -19,9 +19,11 @@ use crate::units::Micros;
 const RATIO_MIN: f64 = 1e-6;
 /// Rounding of adjusted prices: a share of the price, and money.
 const ROUNDING: (f64, f64) = (1e-4, 0.006);
-/// Ratios of splits that a jump over night is held against, and how near it must be.
+/// Ratios of splits that a jump over night is held against, and how near it must be. New shares for
+/// old come in halves, old for new in whole numbers.
 const SPLITS: [f64; 9] = [2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 1.5, 2.5, 25.0];
-const SPLIT_TOLERANCE: f64 = 0.03;
+const WHOLE_SPLITS: usize = 6;
+const SPLIT_TOLERANCE: f64 = 0.02;
 
 /// Kind of a remark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -202,7 +204,13 @@ pub(crate) fn take(
         jumps(account, last, &mut arrival);
     }
     let arrived = account.last();
-    arrival.remarks.iter_mut().for_each(|r| r.arrived = arrived);
+    // A jump is news on its own bar, whatever came with it.
+    for remark in &mut arrival.remarks {
+        remark.arrived = match remark.kind {
+            RemarkKind::Jump => remark.moment,
+            _ => arrived,
+        };
+    }
     let is_new = |remark: &Remark| !known.iter().any(|old| old.is_same(remark));
     arrival.remarks.retain(is_new);
     Ok(arrival)
@@ -559,13 +567,12 @@ fn jumps(account: &Account, last: Micros, arrival: &mut Arrival) {
         for i in recorded.time.partition_point(|t| *t <= last).max(1)..recorded.time.len() {
             let (time, earlier) = (recorded.time[i], recorded.time[i - 1]);
             let (before, open) = (recorded.columns[3][i - 1], recorded.columns[0][i]);
-            let ratio = if open < before {
-                before / open
-            } else {
-                open / before
+            let (ratio, splits) = match open < before {
+                true => (before / open, &SPLITS[..]),
+                false => (open / before, &SPLITS[..WHOLE_SPLITS]),
             };
-            let near = |split: &&f64| (ratio / **split - 1.0).abs() <= SPLIT_TOLERANCE;
-            if before < 1.0 || ratio < 1.4 || !SPLITS.iter().any(|s| near(&s)) {
+            let near = |split: &f64| (ratio / split - 1.0).abs() <= SPLIT_TOLERANCE;
+            if before < 1.0 || !splits.iter().any(near) {
                 continue;
             }
             let says_so = account.actions.iter().map(|known| &known.action).any(|a| {

@@ -211,10 +211,10 @@ pub fn bands(cone: &Cone, run: &Run, facts: &Facts, p: f64) -> Vec<Band> {
         };
         let mut growth = 1.0;
         let mut tip = before.1;
-        for (bar, of_bar) in returns.iter().enumerate().take(end).skip(first) {
-            growth *= 1.0 + of_bar;
+        for (into, bar) in (first..end).enumerate() {
+            growth *= 1.0 + returns[bar];
             tip = run.equity[bar] / growth;
-            band.push(run.time[bar], tip, cone.band(bar - first + 1, p));
+            band.push(run.time[bar], tip, cone.band(into + 1, p));
         }
         let mut time = run.time[end - 1];
         for bar in end - first..HORIZON {

@@ -231,17 +231,17 @@ pub(crate) fn alarms(
     time: &[Micros],
     from: usize,
 ) -> Vec<Alarm> {
-    for (bar, &now) in time.iter().enumerate().skip(from) {
+    for (bar, now) in time.iter().enumerate().skip(from) {
         for monitor in monitors {
             let holds = monitor.holds.get(bar) == Some(&true);
             let is_of = |a: &&mut Alarm| a.name == monitor.name && a.cleared.is_none();
             match alarms.iter_mut().find(is_of) {
-                Some(up) if !holds => up.cleared = Some(now),
+                Some(up) if !holds => up.cleared = Some(*now),
                 None if holds => alarms.push(Alarm {
                     name: monitor.name.clone(),
-                    raised: now,
+                    raised: *now,
                     cleared: None,
-                    words: format!("{} since {}", monitor.condition, show_time(now)),
+                    words: format!("{} since {}", monitor.condition, show_time(*now)),
                 }),
                 _ => {}
             }
@@ -249,7 +249,7 @@ pub(crate) fn alarms(
         // A monitor that is no longer there cannot end by itself.
         for alarm in alarms.iter_mut().filter(|a| a.cleared.is_none()) {
             if !monitors.iter().any(|m| m.name == alarm.name) {
-                alarm.cleared = Some(now);
+                alarm.cleared = Some(*now);
             }
         }
     }

@@ -336,7 +336,8 @@ fn said(account: &Account, arrival: &Arrival, mut notes: Vec<String>) -> Vec<Str
     notes
 }
 
-/// Puts an account under another text of its strategy, from its next bar on. `note` says why.
+/// Puts an account under another text of its strategy, from its next bar on. `note` says why; an
+/// empty `set` keeps that of before.
 ///
 /// # Errors
 /// A strategy with mistakes, or one that changes what an account cannot change: its data, its cash,
@@ -357,6 +358,7 @@ pub fn amend(
             .map_err(|cause| Error::msg(format!("the strategy file has no place: {cause}")))?,
         None => Path::new(&last.file).to_path_buf(),
     };
+    let set = if set.is_empty() { &last.set[..] } else { set };
     let flags = Overrides {
         set: set.to_vec(),
         data: account.data.clone(),

@@ -336,6 +336,13 @@ fn an_edited_strategy_is_refused_until_the_account_is_amended() {
         .collect();
     assert_eq!(kinds, [(0, "buy"), (3, "sell")]);
     assert!(paper::verify(&db).unwrap().holds());
+    // Amended once more before a bar came, the text in between has decided nothing.
+    fs::write(&file, two.replace("> 12", "> 8")).unwrap();
+    paper::amend(&db, None, &[], ("", NOW)).unwrap();
+    fs::write(&file, two.replace("> 12", "> 7")).unwrap();
+    paper::amend(&db, None, &[], ("", NOW)).unwrap();
+    assert_eq!(account(&db).epochs.len(), 3);
+    assert!(paper::verify(&db).unwrap().holds());
     // Another account, another file: what an account is made of cannot change.
     fs::write(
         &file,
@@ -441,6 +448,39 @@ fn the_cone_holds_the_share_of_paths_that_it_says() {
             .contains(&true)
     );
     assert!(paper::Cone::of(&returns[..50], 42).is_err());
+}
+
+#[test]
+fn an_account_like_its_backtest_leaves_the_cone_as_seldom_as_it_says() {
+    // Sums of twelve uniform draws are as good as normal here.
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut draw = move || {
+        let mut uniform = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        (0..12).map(|_| uniform()).sum::<f64>() - 6.0
+    };
+    let mut path = |bars: usize| {
+        let returns = (0..bars).map(|_| 0.0004 + 0.01 * draw());
+        returns.collect::<Vec<f64>>()
+    };
+    let cone = paper::Cone::of(&path(4000), 42).unwrap();
+    let stays = |p: f64, path: &[f64]| !cone.outside(path, p).contains(&true);
+    let paths: Vec<Vec<f64>> = (0..500).map(|_| path(252)).collect();
+    for p in [0.5, 0.8, 0.95] {
+        let inside = paths.iter().filter(|path| stays(p, path)).count();
+        let share = inside as f64 / paths.len() as f64;
+        assert!((share - p).abs() < 0.07, "{p}: {share}");
+    }
+    // One whose edge is gone and whose days are twice as wild leaves it.
+    let worse = path(252)
+        .iter()
+        .map(|r| 2.0 * (r - 0.0015))
+        .collect::<Vec<_>>();
+    assert!(!stays(0.95, &worse));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::readme::clone;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const STRATEGY: &str = "strategies/rsi-30-70.toml";
 
@@ -110,11 +110,14 @@ fn the_books_are_those_of_run() {
 fn killed(name: &str, kills: usize) {
     let dir = clone(name);
     said(&dir, &["paper", "open", "quiet", "--strategy", STRATEGY], 0);
+    let begin = Instant::now();
     said(
         &dir,
         &["paper", "step", "quiet", "--today", "2013-03-02"],
         0,
     );
+    // Moments from before the first byte is written to after the last one is.
+    let longest = begin.elapsed().as_micros() as u64 * 13 / 10;
     let (quiet, _) = said(
         &dir,
         &[
@@ -158,7 +161,7 @@ fn killed(name: &str, kills: usize) {
                 seed = seed
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1_442_695_040_888_963_407);
-                std::thread::sleep(Duration::from_micros((seed >> 40) % 60_000));
+                std::thread::sleep(Duration::from_micros((seed >> 40) % longest));
                 let _ = child.kill();
                 // Death by a signal has no code.
                 died += usize::from(child.wait().unwrap().code().is_none());

@@ -140,7 +140,7 @@ pub(crate) struct AmendArgs {
     /// The strategy file, if it is another one
     #[arg(long, value_name = "FILE")]
     strategy: Option<PathBuf>,
-    /// Any key of the strategy file, for example `stops.stop=0.05`
+    /// Any key of the strategy file, instead of those given before, for example `stops.stop=0.05`
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// Why, for the record
