@@ -4,9 +4,9 @@
 
 use crate::engine::decide::Decider;
 use crate::engine::layers::{self, Parts, Together, Under};
-use crate::engine::options;
+use crate::engine::options::{self, OptionRecord};
 use crate::engine::prepare::Prepared;
-use crate::engine::simulate::{Detail, Record, Sim};
+use crate::engine::simulate::{Detail, Sim};
 use crate::error::{Error, Problem, Result, nearest};
 use crate::execution::{Order, Outcome};
 use crate::market::{Market, date_of, midnight, show_time};
@@ -109,7 +109,8 @@ pub fn explain(
         let record = Sim::new(&input, Decider::Rules, Detail::Full).run();
         for (slot, tape) in account.iter().enumerate() {
             if tapes.contains(tape) && input.symbols[slot].own_bar(at).is_some() {
-                let mut explanation = one(&prepared, &sim, &record, (slot, *tape), at)?;
+                let kept = (&record.orders[..], &record.options);
+                let mut explanation = one(&prepared, &sim, kept, (slot, *tape), at)?;
                 let of_options = options::sentences(&sim, &record.options, slot, at);
                 explanation.because.extend(of_options);
                 explained.push(explanation);
@@ -132,9 +133,14 @@ fn of_layers(prepared: &Prepared<'_>, tapes: &[usize], at: BarIndex) -> Result<V
         let orders: Vec<Order> = own.map(|(order, _)| order.clone()).collect();
         for (slot, tape) in layers[of].universe.iter().enumerate() {
             if tapes.contains(tape) && sim.input.symbols[slot].own_bar(at).is_some() {
-                let one = one(&layers[of], sim, &orders, (slot, *tape), at);
+                let kept = (&orders[..], &run.options);
+                let one = one(&layers[of], sim, kept, (slot, *tape), at);
                 let layer = Some(prepared.strategy.layers[of].name.clone());
-                explained.push(one.map(|one| Explanation { layer, ..one }));
+                explained.push(one.map(|mut one| {
+                    one.because
+                        .extend(options::sentences(sim, &run.options, slot, at));
+                    Explanation { layer, ..one }
+                }));
             }
         }
     });
@@ -204,15 +210,15 @@ fn bar_of(prepared: &Prepared<'_>, tapes: &[usize], day: NaiveDate) -> Result<Ba
 }
 
 /// An order of a symbol, or of an option on it.
-fn is_of(record: &Record, order: &Order, tape: usize) -> bool {
-    let underlying = record.options.underlying_of(order.symbol);
+fn is_of(options: &OptionRecord, order: &Order, tape: usize) -> bool {
+    let underlying = options.underlying_of(order.symbol);
     underlying.unwrap_or(order.symbol) == tape
 }
 
 fn one(
     prepared: &Prepared<'_>,
     sim: &Sim<'_, '_>,
-    record: &Record,
+    (orders, contracts): (&[Order], &OptionRecord),
     (slot, tape): (usize, usize),
     at: BarIndex,
 ) -> Result<Explanation> {
@@ -241,7 +247,7 @@ fn one(
         decided: prepared.clock[order.decided],
         filled: order.fill_bar.map(|bar| prepared.clock[bar]),
     };
-    let of_symbol = || record.orders.iter().filter(|o| is_of(record, o, tape));
+    let of_symbol = || orders.iter().filter(|o| is_of(contracts, o, tape));
     let levels = position.levels();
     let mut explanation = Explanation {
         layer: None,

@@ -67,10 +67,10 @@ fn splits_and_shorts_leave_shares_what_they_are() {
     let cash = parts.last().unwrap();
     assert_eq!(cash.of, Holder::Cash);
     let mut shorts = 0;
-    for bar in 0..held.len() {
+    for (bar, &held) in held.iter().enumerate() {
         let named = &parts[..parts.len() - 1];
         let sum: f64 = named.iter().map(|p| p.share[bar]).sum();
-        near(sum, held[bar], "shorts");
+        near(sum, held, "shorts");
         near(sum + cash.share[bar], 1.0, "all");
         shorts += usize::from(named.iter().any(|p| p.share[bar] < -0.3));
     }
