@@ -423,21 +423,9 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
         }
         let (table, key) = full.rsplit_once('.').unwrap_or(("", full.as_str()));
         match vocabulary::find_table(table) {
-            None => {
-                let names = TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty());
-                let problem = place.problem(format!("there is no table [{table}]"));
-                problems.push(match nearest(table, names) {
-                    Some(near) => problem.help(format!("did you mean {near}.{key}?")),
-                    None => problem.help("a key is written table.key, for example stops.stop"),
-                });
-            }
+            None => problems.push(no_table(&place, table, key)),
             Some(t) if t.name == "params" && !is_meant(raws, flags, key) => {
-                let problem = place.problem(format!("there is no param `{key}`"));
-                let params = raws.iter().filter(|raw| raw.table == "params");
-                problems.push(match nearest(key, params.map(|raw| raw.key.as_str())) {
-                    Some(near) => problem.help(format!("did you mean params.{near}?")),
-                    None => problem.help("[params] does not have it, and no expression reads it"),
-                });
+                problems.push(no_param(&place, raws, key));
             }
             Some(_) => {
                 let value = DeValue::parse(typed).map_or_else(
@@ -466,6 +454,26 @@ fn override_with<'a>(raws: &mut Vec<Raw<'a>>, flags: &'a Overrides, problems: &m
             let value = DeValue::String(day.to_string().into());
             put(raws, "data", key, value, place, None);
         }
+    }
+}
+
+/// A flag for a key of a table that there is not.
+fn no_table(place: &Place, table: &str, key: &str) -> Problem {
+    let names = TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty());
+    let problem = place.problem(format!("there is no table [{table}]"));
+    match nearest(table, names) {
+        Some(near) => problem.help(format!("did you mean {near}.{key}?")),
+        None => problem.help("a key is written table.key, for example stops.stop"),
+    }
+}
+
+/// A flag for a param that nothing has and nothing reads.
+fn no_param(place: &Place, raws: &[Raw<'_>], param: &str) -> Problem {
+    let params = raws.iter().filter(|raw| raw.table == "params");
+    let problem = place.problem(format!("there is no param `{param}`"));
+    match nearest(param, params.map(|raw| raw.key.as_str())) {
+        Some(near) => problem.help(format!("did you mean params.{near}?")),
+        None => problem.help("[params] does not have it, and no expression reads it"),
     }
 }
 

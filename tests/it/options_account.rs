@@ -424,7 +424,7 @@ impl Reference {
             strike,
             years,
             rate: RATE.ln_1p(),
-            dividend_yield: YIELD.ln_1p(),
+            dividend_yield: YIELD,
         };
         let level = surface::at_term(self.volatility[t], self.median[t], years);
         let sigma = Surface::INDEX.volatility(level, inputs.forward(), strike, years);
@@ -441,7 +441,7 @@ impl Reference {
     }
 
     fn dividend(&self, t: usize) -> f64 {
-        self.close[t - 1] * (YIELD.ln_1p() * self.years(t)).exp_m1()
+        self.close[t - 1] * YIELD * self.years(t)
     }
 
     /// V_t = V_{t-1} (S_t + D_t - C_t) / (S_{t-1} - C_{t-1}), with a strike rule.
