@@ -5,7 +5,7 @@ use crate::error::{Error, Problem, Result};
 use crate::market::{Action, Market, Members, midnight};
 use crate::paper::cone::Cone;
 use crate::paper::tape::{self, Facts, Recorded};
-use crate::strategy::{Data, Overrides, Rate, Strategy};
+use crate::strategy::{Data, ImpliedVol, Overrides, Rate, Strategy};
 use crate::study::{Judged, judge_as_it_is};
 use crate::units::{DAY_MICROS, Micros};
 use chrono::NaiveDate;
@@ -342,6 +342,13 @@ fn files_of(strategy: &Strategy) -> Vec<PathBuf> {
     files.extend(of_rate(strategy.benchmark.rate.as_ref()));
     files.extend(of_rate(strategy.data.dividend_yield.as_ref()));
     files.extend(strategy.data.members.clone());
+    if let Some(options) = &strategy.options {
+        files.extend(of_rate(options.pricing.rate.as_ref()));
+        files.extend(options.blackout.clone());
+        if let ImpliedVol::File(path) = &options.pricing.iv {
+            files.push(path.clone());
+        }
+    }
     files.extend(
         strategy
             .cashflows
